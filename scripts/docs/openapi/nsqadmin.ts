@@ -205,6 +205,26 @@ export const nsqadmin: Api = {
       failures: [nodeNotFound, upstream]
     },
     {
+      method: "GET",
+      path: "/api/nodes/:node/topics/:topic",
+      tag: "Nodes",
+      summary: "A topic on an nsqd, with its channels and consumers",
+      parameters: [node, topic],
+      response: json(
+        NodeResponse,
+        "the figures of the topic on the nsqd, as of all topics; no topic if it does not have it",
+        {
+          node: "nsqd-1.internal:4151",
+          topics: [],
+          total_messages: 0,
+          total_clients: 0,
+          message: ""
+        }
+      ),
+      failures: [nodeNotFound, upstream],
+      isOwn: true
+    },
+    {
       method: "DELETE",
       path: "/api/nodes/:node",
       tag: "Nodes",

@@ -194,12 +194,14 @@ const point = (
   channel: string,
   node: string,
   flow: Flow.Flow,
-  backlog = flow.depth
+  backlog = flow.depth,
+  channels = 0
 ): LivePoint => ({
   topic,
   channel,
   node,
   backlog,
+  channel_count: channels,
   depth: flow.depth,
   backend_depth: flow.backend_depth,
   in_flight_count: flow.in_flight_count,
@@ -217,30 +219,51 @@ const point = (
   away: flow.away
 })
 
-const pointsOnNode = (topic: string, node: string, figures: TopicOnNodeFigures): ReadonlyArray<LivePoint> => [
-  point(topic, "", node, figures, figures.backlog),
-  ...Array.from(figures.channels, ([channel, flow]) => point(topic, channel, node, flow))
-]
+const pointOnNode = (topic: string, node: string, figures: TopicOnNodeFigures): LivePoint =>
+  point(topic, "", node, figures, figures.backlog, figures.channels.size)
+
+const channelsOnNode = (topic: string, node: string, { channels }: TopicOnNodeFigures): ReadonlyArray<LivePoint> =>
+  Array.from(channels, ([channel, flow]) => point(topic, channel, node, flow))
 
 /** Returns all series of a topic: the topic, its channels, and both on each nsqd. */
 export const pointsOfTopic = (topic: string, { channels, nodes, summary }: TopicFigures): ReadonlyArray<LivePoint> => [
-  point(topic, "", "", summary, summary.backlog),
+  point(topic, "", "", summary, summary.backlog, channels.size),
   ...Array.from(channels, ([channel, figures]) => point(topic, channel, "", figures)),
-  ...Array.from(nodes).flatMap(([node, figures]) => pointsOnNode(topic, node, figures))
+  ...Array.from(nodes).flatMap(([node, figures]) => [
+    pointOnNode(topic, node, figures),
+    ...channelsOnNode(topic, node, figures)
+  ])
 ]
 
-/** Returns the series of topics and channels on one nsqd, of at most `maxTopics` topics. */
+/** Limits for the series of an nsqd. */
+export interface NodeLimits {
+  readonly topics: number
+  readonly channels: number
+}
+
+/**
+ * Returns the series on one nsqd, those with the largest backlogs first: topics up to a limit, then the channels of the first of these up
+ * to another.
+ */
 export const pointsOfNode = (
   node: string,
-  { topics }: ClusterFigures,
-  maxTopics: number
+  { topics }: Pick<ClusterFigures, "topics">,
+  limits: NodeLimits
 ): ReadonlyArray<LivePoint> => {
-  const points: Array<ReadonlyArray<LivePoint>> = []
+  const found: Array<readonly [topic: string, figures: TopicOnNodeFigures]> = []
   for (const [topic, { nodes }] of topics) {
     const figures = nodes.get(node)
-    if (figures === undefined) continue
-    if (points.length >= maxTopics) break
-    points.push(pointsOnNode(topic, node, figures))
+    if (figures !== undefined) found.push([topic, figures])
   }
-  return points.flat()
+  const wanted = found
+    .sort(([a, { backlog: first }], [b, { backlog: second }]) => second - first || (a < b ? -1 : 1))
+    .slice(0, limits.topics)
+  const points = wanted.map(([topic, figures]) => pointOnNode(topic, node, figures))
+  let left = limits.channels
+  for (const [topic, figures] of wanted) {
+    if (left <= 0) break
+    points.push(...channelsOnNode(topic, node, figures).slice(0, left))
+    left -= figures.channels.size
+  }
+  return points
 }

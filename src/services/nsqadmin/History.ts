@@ -5,6 +5,7 @@
 import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { HistoryResponse, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import * as Time from "../core/Time.ts"
+import * as Turns from "../core/Turns.ts"
 import type { ClusterFigures } from "./Figures.ts"
 import type { Flow } from "./Flow.ts"
 import * as Format from "./HistoryFormat.ts"
@@ -64,8 +65,8 @@ export class SeriesTable {
     return this.rings.size
   }
 
-  /** Adds figures to the current point. */
-  record(figures: ClusterFigures): void {
+  /** Adds figures to the current point, one step for each topic. */
+  *record(figures: ClusterFigures): Generator<void, void, void> {
     this.advance(figures.at)
     for (const [name, { channels, nodes, summary }] of figures.topics) {
       // The last known figures of nsqds that are away are no points: without any current figures, the chart has a gap.
@@ -76,6 +77,7 @@ export class SeriesTable {
       for (const [node, onNode] of current) {
         this.write(groupOf(topic.nodes, node, () => new Group()), onNode, onNode.channels)
       }
+      yield
     }
   }
 
@@ -250,6 +252,7 @@ export class History extends Context.Service<History, {
       const { samples } = yield* Sampler
       const store = yield* HistoryStore
       const clock = yield* Clock.Clock
+      const turns = yield* Turns.Turns
       const series = new SeriesTable(maxSeries)
       let recorded: ClusterFigures | undefined
       let isReported = false
@@ -258,7 +261,7 @@ export class History extends Context.Service<History, {
         // A sample that timed out repeats the figures of the previous one.
         if (figures === recorded) return
         recorded = figures
-        series.record(figures)
+        yield* Turns.finish(turns, series.record(figures))
         if (!series.isFull || isReported) return
         isReported = true
         yield* Effect.logWarning(

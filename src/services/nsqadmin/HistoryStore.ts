@@ -3,6 +3,7 @@
  * all nsqds. Points are written in batches by a fiber of their own. What fails is logged, and the past hour in memory remains.
  */
 import { Clock, Context, Duration, Effect, Layer, Queue, Semaphore, Stream } from "effect"
+import * as Turns from "../core/Turns.ts"
 import type { ClusterFigures } from "./Figures.ts"
 import { HistoryFiles, maxSeries, type StoredPoint } from "./HistoryFiles.ts"
 import * as Format from "./HistoryFormat.ts"
@@ -41,6 +42,14 @@ const seriesOf = function*({ topics }: ClusterFigures): Generator<readonly [stri
   }
 }
 
+/** Adds the points of all series to means, one step for each. */
+function* added(figures: ClusterFigures, to: PointMeans): Generator<void, void, void> {
+  for (const [series, point] of seriesOf(figures)) {
+    to.add(series, point)
+    yield
+  }
+}
+
 /** The history on disk. Without `--history-dir` it is empty. */
 export class HistoryStore extends Context.Service<HistoryStore, {
   /** The time for which points are kept, in milliseconds; 0 without a store. */
@@ -56,6 +65,7 @@ export class HistoryStore extends Context.Service<HistoryStore, {
       if (directory === "") return HistoryStore.of({ retention: 0, read: () => Effect.succeed(new Map()) })
       const { samples } = yield* Sampler
       const clock = yield* Clock.Clock
+      const turns = yield* Turns.Turns
       const files = new HistoryFiles(directory)
       const turn = yield* Semaphore.make(1)
       const waiting = yield* Queue.dropping<Batch>(maxWaiting)
@@ -121,7 +131,7 @@ export class HistoryStore extends Context.Service<HistoryStore, {
         for (const { of, tier } of means) {
           const finished = of.advance(figures.unixMillis)
           if (finished !== undefined) yield* offer(tier, finished)
-          for (const [series, point] of seriesOf(figures)) of.add(series, point)
+          yield* Turns.finish(turns, added(figures, of))
         }
       })
 

@@ -16,8 +16,8 @@ import { type Sample, Sampler } from "./Sampler.ts"
 /** Limit for topics in a request for history: the browser's client splits larger requests. */
 const maxTopics = 200
 
-/** Limit for topics in the series of an nsqd. */
-const maxTopicsOfNode = 1000
+/** Limits for the series of an nsqd, of which a page shows 100 topics at first. */
+const limitsOfNode: Figures.NodeLimits = { topics: 2000, channels: 500 }
 
 /** Limits for the time of a range, in milliseconds. */
 const shortestSpan = 60_000
@@ -34,7 +34,7 @@ export interface Wanted {
 }
 
 const pointsOf = ({ node, topic }: Wanted, figures: Figures.ClusterFigures): LiveSample["points"] => {
-  if (topic === undefined) return node === undefined ? [] : Figures.pointsOfNode(node, figures, maxTopicsOfNode)
+  if (topic === undefined) return node === undefined ? [] : Figures.pointsOfNode(node, figures, limitsOfNode)
   const shown = figures.topics.get(topic)
   return shown === undefined ? [] : Figures.pointsOfTopic(topic, shown)
 }

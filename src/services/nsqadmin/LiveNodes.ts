@@ -31,25 +31,32 @@ export function* fromFigures(
   { nodes, seen, topics }: ClusterFigures,
   statuses: Statuses
 ): Generator<void, ReadonlyArray<LiveNode>, void> {
-  const sums = new Map(Array.from(seen.keys(), (address) => [address, { topics: 0, depth: 0, flow: { ...Flow.none } }]))
+  const sums = new Map(
+    Array.from(seen.keys(), (address) => [address, { topics: 0, depth: 0, received: 0, flow: { ...Flow.none } }])
+  )
   for (const topic of topics.values()) {
     for (const [address, onNode] of topic.nodes) {
       const sum = sums.get(address)
       if (sum === undefined) continue
       sum.topics++
       sum.depth += onNode.depth
-      for (const channel of onNode.channels.values()) sum.depth += channel.depth
+      for (const channel of onNode.channels.values()) {
+        sum.depth += channel.depth
+        sum.received += channel.message_count
+      }
       Flow.add(sum.flow, onNode)
     }
     yield
   }
-  return Array.from(sums, ([node, { depth, flow, topics: count }]) => ({
+  return Array.from(sums, ([node, { depth, flow, received, topics: count }]) => ({
     node,
     topic_count: count,
     depth,
     in_flight_count: flow.in_flight_count,
     deferred_count: flow.deferred_count,
     client_count: flow.client_count,
+    message_count: flow.message_count,
+    channel_message_count: received,
     rate: flow.rate,
     finish_rate: flow.finish_rate,
     requeue_rate: flow.requeue_rate,

@@ -33,11 +33,14 @@ export const layer = HttpApiBuilder.group(
       message: Upstream.warning(failures)
     }))
 
-    const get = Effect.fnUntraced(function*(address: string) {
+    const get = Effect.fnUntraced(function*(address: string, topic?: string) {
       const nodes = yield* Upstream.query("get producers", cluster.nodes)
       const node = nodes.value.find((node) => nodeAddress(node) === address)
       if (node === undefined) return yield* Effect.fail(NotFound.make({ message: "NODE_NOT_FOUND" }))
-      const stats = yield* Upstream.query("get nsqd stats", cluster.stats([node], { clients: true }))
+      const stats = yield* Upstream.query(
+        "get nsqd stats",
+        cluster.stats([node], { ...(topic === undefined ? {} : { topic }), clients: true })
+      )
       const topics = stats.value.flatMap(({ topics }) => topics)
       return {
         node: address,
@@ -74,6 +77,7 @@ export const layer = HttpApiBuilder.group(
     return handlers
       .handle("list", () => list)
       .handle("get", ({ params }) => get(params.node))
+      .handle("getTopic", ({ params }) => get(params.node, params.topic))
       .handleRaw("tombstone", ({ params }) => tombstone(params.node))
       .handle("drain", ({ params }) => drain(params.node, true))
       .handle("undrain", ({ params }) => drain(params.node, false))

@@ -1,4 +1,3 @@
-import { useState } from "react"
 import type { ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
@@ -6,9 +5,6 @@ import { ClientLink, timeoutsOf } from "./clientWords.tsx"
 import { Link } from "./Link.tsx"
 import { Table } from "./Table.tsx"
 import { keyOf, useRates } from "./useRates.ts"
-
-/** The number of connections rendered at first. */
-const manyConnections = 100
 
 /** The messages that a client has published: to a topic, or to all. */
 export const publishedOf = ({ pub_counts }: ConnectionOnNode, topic?: string): number =>
@@ -32,16 +28,6 @@ const Does = ({ client: { channel_name, pub_counts, topic_name } }: { readonly c
   </>
 )
 
-/** The first of many connections, and a button that shows all. */
-const useShown = (clients: ReadonlyArray<ConnectionOnNode>) => {
-  const [isAll, setAll] = useState(false)
-  const shown = isAll ? clients : clients.slice(0, manyConnections)
-  const more = shown.length < clients.length && (
-    <button type="button" onClick={() => setAll(true)}>Show all {Format.count(clients.length)} connections</button>
-  )
-  return { shown, more }
-}
-
 /** The clients that have published to a topic, with what and how fast. Rates are differences of the counters of two responses. */
 export const ProducerTable = ({ clients, topic }: {
   readonly topic: string
@@ -50,49 +36,44 @@ export const ProducerTable = ({ clients, topic }: {
   const rateOf = useRates(clients)
   const producers = clients.filter((client) => publishedOf(client, topic) > 0)
     .toSorted((a, b) => publishedOf(b, topic) - publishedOf(a, topic))
-  const { more, shown } = useShown(producers)
   return (
-    <>
-      <Table<ConnectionOnNode>
-        caption="Producers"
-        empty="No connected client has published to this topic over TCP. Publishers over HTTP are not connected."
-        rows={shown.map((client) => [keyOf(client), client])}
-        columns={[
-          { name: "Client", cell: (client) => <ClientLink client={client} /> },
-          { name: "nsqd", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> },
-          {
-            name: "Published",
-            group: "Per second",
-            cardName: "Published /s",
-            numeric: true,
-            title: "Messages published to this topic per second",
-            cell: (client) => Format.rate(rateOf(keyOf(client), (one) => publishedOf(one, topic)))
-          },
-          {
-            name: "Published",
-            group: "Since connected",
-            cardName: "Published in total",
-            numeric: true,
-            title: "Messages published to this topic",
-            cell: (client) => Format.count(publishedOf(client, topic))
-          },
-          {
-            name: "Connected",
-            numeric: true,
-            cell: ({ connect_ts }) => Format.span(Date.now() - connect_ts * 1000)
-          },
-          { name: "User agent", wide: true, cell: ({ user_agent }) => user_agent }
-        ]}
-      />
-      {more}
-    </>
+    <Table<ConnectionOnNode>
+      caption="Producers"
+      empty="No connected client has published to this topic over TCP. Publishers over HTTP are not connected."
+      rows={producers.map((client) => [keyOf(client), client])}
+      columns={[
+        { name: "Client", cell: (client) => <ClientLink client={client} /> },
+        { name: "nsqd", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> },
+        {
+          name: "Published",
+          group: "Per second",
+          cardName: "Published /s",
+          numeric: true,
+          title: "Messages published to this topic per second",
+          cell: (client) => Format.rate(rateOf(keyOf(client), (one) => publishedOf(one, topic)))
+        },
+        {
+          name: "Published",
+          group: "Since connected",
+          cardName: "Published in total",
+          numeric: true,
+          title: "Messages published to this topic",
+          cell: (client) => Format.count(publishedOf(client, topic))
+        },
+        {
+          name: "Connected",
+          numeric: true,
+          cell: ({ connect_ts }) => Format.span(Date.now() - connect_ts * 1000)
+        },
+        { name: "User agent", wide: true, cell: ({ user_agent }) => user_agent }
+      ]}
+    />
   )
 }
 
 /** All connections to an nsqd. Rates are differences of the counters of two responses. */
 export const ConnectionTable = ({ clients }: { readonly clients: ReadonlyArray<ConnectionOnNode> }) => {
   const rateOf = useRates(clients)
-  const { more, shown } = useShown(clients)
   const rated = (name: string, count: (client: ConnectionOnNode) => number, title: string) => ({
     name,
     group: "Per second",
@@ -102,38 +83,35 @@ export const ConnectionTable = ({ clients }: { readonly clients: ReadonlyArray<C
     cell: (client: ConnectionOnNode) => Format.rate(rateOf(keyOf(client), count))
   })
   return (
-    <>
-      <Table<ConnectionOnNode>
-        caption="Connections"
-        empty="No client is connected to this node."
-        rows={shown.map((client) => [keyOf(client), client])}
-        columns={[
-          { name: "Client", cell: (client) => <ClientLink client={client} /> },
-          { name: "Does", wide: true, cell: (client) => <Does client={client} /> },
-          rated("Published", (client) => publishedOf(client), "Messages published to all topics per second"),
-          rated("Received", (client) => client.message_count, "Messages sent to the client per second"),
-          rated("Finished", (client) => client.finish_count, "FIN per second"),
-          rated("Requeued", (client) => client.requeue_count, "REQ per second"),
-          rated("Timed out", timeoutsOf, "Messages neither finished nor requeued in time, per second"),
-          {
-            name: "In flight",
-            group: "Messages",
-            numeric: true,
-            title: "Received and not yet finished",
-            cell: ({ in_flight_count }) => Format.count(in_flight_count)
-          },
-          {
-            name: "Ready",
-            group: "Messages",
-            numeric: true,
-            title: "The RDY count: how many more it accepts at a time",
-            cell: ({ ready_count }) => Format.count(ready_count)
-          },
-          { name: "Connected", numeric: true, cell: ({ connect_ts }) => Format.span(Date.now() - connect_ts * 1000) },
-          { name: "User agent", isOptional: true, cell: ({ user_agent }) => user_agent }
-        ]}
-      />
-      {more}
-    </>
+    <Table<ConnectionOnNode>
+      caption="Connections"
+      empty="No client is connected to this node."
+      rows={clients.map((client) => [keyOf(client), client])}
+      columns={[
+        { name: "Client", cell: (client) => <ClientLink client={client} /> },
+        { name: "Does", wide: true, cell: (client) => <Does client={client} /> },
+        rated("Published", (client) => publishedOf(client), "Messages published to all topics per second"),
+        rated("Received", (client) => client.message_count, "Messages sent to the client per second"),
+        rated("Finished", (client) => client.finish_count, "FIN per second"),
+        rated("Requeued", (client) => client.requeue_count, "REQ per second"),
+        rated("Timed out", timeoutsOf, "Messages neither finished nor requeued in time, per second"),
+        {
+          name: "In flight",
+          group: "Messages",
+          numeric: true,
+          title: "Received and not yet finished",
+          cell: ({ in_flight_count }) => Format.count(in_flight_count)
+        },
+        {
+          name: "Ready",
+          group: "Messages",
+          numeric: true,
+          title: "The RDY count: how many more it accepts at a time",
+          cell: ({ ready_count }) => Format.count(ready_count)
+        },
+        { name: "Connected", numeric: true, cell: ({ connect_ts }) => Format.span(Date.now() - connect_ts * 1000) },
+        { name: "User agent", isOptional: true, cell: ({ user_agent }) => user_agent }
+      ]}
+    />
   )
 }

@@ -47,6 +47,9 @@ export const hostColumn = (now: number): Column<FlowRow> => ({
   )
 })
 
+/** The name of the column with a small chart. */
+export const pastHour = "Past hour"
+
 const messages = { group: "Messages" }
 const perSecond = { group: "Per second" }
 const sinceStart = (name: string): Options => ({
@@ -88,7 +91,7 @@ const columns = (kind: "topic" | "channel", now: number, total?: FlowRow): Reado
       }),
     {
       ...column(
-        "Past hour",
+        pastHour,
         ({ channel, node, topic }) => <BacklogChart topic={topic} channel={channel} node={node} />,
         total,
         { ...messages, title: "Waiting messages in the past hour; of a topic those of its largest channel, too" }

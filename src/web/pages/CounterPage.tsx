@@ -1,18 +1,9 @@
-import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
-import { AsyncResult } from "effect/reactivity"
+import { useAtomValue } from "@effect/atom-react"
 import { useEffect, useRef, useState } from "react"
-import { ResponseWarning } from "../components/Notice.tsx"
-import { QueryError } from "../components/QueryResponse.tsx"
-import { AdminClient } from "../core/api.ts"
+import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../core/format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
-
-/** NSQ's polling intervals in milliseconds: they grow from the first to the longest. */
-const firstDelay = 1100
-const longestDelay = 10_100
-const moreEachTime = 1000
-
-const counter = AdminClient.query("counters", "counter", {})
+import { liveAtom } from "../live/live.ts"
 
 /** Animates a number towards `target`, unless the user prefers reduced motion. */
 const useAnimated = (target: number, millis: number): number => {
@@ -38,36 +29,40 @@ const useAnimated = (target: number, millis: number): number => {
   return shown
 }
 
-/** The page of the counter: the number of messages that all channels have received. */
+/** Milliseconds for the first animation, before the interval of the samples is known; and for the longest. */
+const firstMillis = 1000
+const longestMillis = 10_000
+
+/** Returns the time between the last two samples. */
+const useInterval = (at: number): number => {
+  const last = useRef(at)
+  const interval = useRef(firstMillis)
+  if (last.current !== at) {
+    interval.current = last.current === 0 ? firstMillis : Math.min(longestMillis, at - last.current)
+    last.current = at
+  }
+  return interval.current
+}
+
+/** The page of the counter: the number of messages that all channels have received, which is in each sample. */
 export const CounterPage = () => {
-  const result = useAtomValue(counter)
-  const refresh = useAtomRefresh(counter)
-  const [delay, setDelay] = useState(firstDelay)
-  useEffect(() => {
-    if (result.waiting) return
-    const timer = setTimeout(() => {
-      setDelay((delay) => Math.min(longestDelay, delay + moreEachTime))
-      refresh()
-    }, result._tag === "Failure" ? longestDelay : delay)
-    return () => clearTimeout(timer)
-  }, [result, delay, refresh])
-  const response = AsyncResult.getOrElse(result, () => ({ stats: {}, message: "" }))
-  const total = Object.values(response.stats).reduce((sum, { message_count }) => sum + message_count, 0)
-  const shown = useAnimated(total, delay)
+  const { at, nodes } = useAtomValue(liveAtom)
+  const total = nodes.reduce((sum, node) => sum + node.channel_message_count, 0)
+  const shown = useAnimated(total, useInterval(at))
   return (
     <>
       <h1>Counter</h1>
-      {result._tag === "Failure" && <QueryError cause={result.cause} onRetry={refresh} />}
-      <ResponseWarning message={response.message} />
-      <p className="counter">
-        <span aria-hidden="true">
-          {[...Format.count(shown)].map((digit, i, all) => (
-            <span key={all.length - i} className={digit === "," ? "comma" : "digit"}>{digit}</span>
-          ))}
-        </span>
-        <span className="hidden">{Format.count(total)}</span>
-        <small>messages received by all channels</small>
-      </p>
+      {at === 0 ? <Waiting /> : (
+        <p className="counter">
+          <span aria-hidden="true">
+            {[...Format.count(shown)].map((digit, i, all) => (
+              <span key={all.length - i} className={digit === "," ? "comma" : "digit"}>{digit}</span>
+            ))}
+          </span>
+          <span className="hidden">{Format.count(total)}</span>
+          <small>messages received by all channels</small>
+        </p>
+      )}
       <div className="graphite">
         <LargePicture title="Messages per second" metric="message_count" of={{ _tag: "Everything" }} />
       </div>

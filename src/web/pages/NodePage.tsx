@@ -1,21 +1,21 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { useMemo, useState } from "react"
-import type { LivePoint } from "../../protocol/http/admin/AdminLive.ts"
-import type { NodeResponse } from "../../protocol/http/admin/AdminNodes.ts"
+import type { LiveNode, LivePoint } from "../../protocol/http/admin/AdminLive.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Actions } from "../components/Actions.tsx"
 import { Away, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
 import { ConnectionTable } from "../components/ConnectionTable.tsx"
-import { channelColumn, channelColumns, topicColumns } from "../components/figureColumns.tsx"
+import { channelColumn, channelColumns, pastHour, topicColumns } from "../components/figureColumns.tsx"
 import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
 import { StakeList } from "../components/StakeList.tsx"
-import { Table } from "../components/Table.tsx"
+import { type Column, MoreRows, Table } from "../components/Table.tsx"
+import { Waiting } from "../components/Waiting.tsx"
 import { useTombstone } from "../core/act.ts"
 import { AdminClient } from "../core/api.ts"
 import * as FlowRows from "../core/flowRows.ts"
@@ -31,9 +31,13 @@ import { DrainSwitch, NodeProcess } from "./NodeProcess.tsx"
 /** The live figures of a node, by topic and channel. */
 class NodePoints {
   private readonly byName = new Map<string, LivePoint>()
+  /** Those of the topics. */
+  readonly topics: ReadonlyArray<LivePoint>
 
   constructor(node: string, points: ReadonlyArray<LivePoint>) {
-    for (const point of points) if (point.node === node) this.byName.set(`${point.topic} ${point.channel}`, point)
+    const own = points.filter((point) => point.node === node)
+    for (const point of own) this.byName.set(`${point.topic} ${point.channel}`, point)
+    this.topics = own.filter(({ channel }) => channel === "")
   }
 
   of(topic: string, channel: string): LivePoint | undefined {
@@ -75,7 +79,8 @@ const Channels = ({ points, topic }: { readonly topic: TopicOnNode; readonly poi
   )
 }
 
-const TopicSection = ({ node, points, refresh, topic }: {
+/** A topic on a node that responds, with its actions. */
+const OpenedTopic = ({ node, points, refresh, topic }: {
   readonly node: string
   readonly topic: TopicOnNode
   readonly points: NodePoints
@@ -85,27 +90,13 @@ const TopicSection = ({ node, points, refresh, topic }: {
   const tombstone = useTombstone()
   const name = topic.topic_name
   const stakes = Stakes.ofTopic({ nodes: [topic] }, new FlowRows.Points(name, []))
-  const row = FlowRows.ofTopic(topic, points.of(name, ""))
   return (
-    <Section
-      summary={
-        <>
-          <span className="name">{name}</span> <Paused paused={topic.paused} />
-          <span className="figures">
-            {Format.quantity(Stakes.sumOf(stakes).waiting, "message")} waiting, {Format.rate(row.rate)}/s in,{" "}
-            {Format.rate(row.finish_rate)}/s finished, {Format.quantity(topic.channels.length, "channel")}
-          </span>
-        </>
-      }
-    >
-      <p>
-        <Link to={Route.topic(name)}>Topic {name} on all nodes</Link>
-      </p>
+    <>
       <Channels topic={topic} points={points} />
       <Table<FlowRows.FlowRow>
         caption={`Topic ${name}`}
         kind="Topic on its nsqds"
-        rows={[[name, row]]}
+        rows={[[name, FlowRows.ofTopic(topic, points.of(name, ""))]]}
         columns={[{ name: "Topic", cell: ({ topic }) => topic }, ...topicColumns(at)]}
       />
       <Actions
@@ -127,41 +118,73 @@ const TopicSection = ({ node, points, refresh, topic }: {
           after: refresh
         }]}
       />
+    </>
+  )
+}
+
+/** The channels, clients and actions of a topic on a node, which are requested while its section is open. */
+const TopicDetails = ({ node, points, topic }: {
+  readonly node: string
+  readonly topic: string
+  readonly points: NodePoints
+}) => {
+  const query = AdminClient.query("nodes", "getTopic", { params: { node, topic } })
+  const refresh = useAtomRefresh(query)
+  return (
+    <>
+      <p>
+        <Link to={Route.topic(topic)}>Topic {topic} on all nodes</Link>
+      </p>
+      <QueryResponse of={query} live>
+        {({ topics: [found] }) =>
+          found === undefined
+            ? <Notice kind="info">The node does not have this topic any more.</Notice>
+            : <OpenedTopic node={node} topic={found} points={points} refresh={refresh} />}
+      </QueryResponse>
+    </>
+  )
+}
+
+const TopicSection = ({ point, points }: { readonly point: LivePoint; readonly points: NodePoints }) => {
+  const { channel_count, node, topic } = point
+  return (
+    <Section
+      summary={
+        <>
+          <span className="name">{topic}</span> <Paused paused={point.paused} />
+          <span className="figures">
+            {Format.quantity(point.backlog, "message")} waiting, {Format.rate(point.rate)}/s in,{" "}
+            {Format.rate(point.finish_rate)}/s finished, {Format.quantity(channel_count, "channel")}
+          </span>
+        </>
+      }
+    >
+      <TopicDetails node={node} topic={topic} points={points} />
     </Section>
   )
 }
 
 /** The largest number of topics without a filter. */
 const fewTopics = 20
-/** The number of topics rendered at first. */
+/** The number of topics rendered at first, and with each click on the button below them. */
 const manyTopics = 100
 
-/** Messages that wait in a topic and in its channel with most messages. */
-const waitingIn = ({ channels, depth }: TopicOnNode): number =>
-  depth + Math.max(0, ...channels.map((channel) => channel.depth))
-
-const Topics = ({ node: { node, topics }, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => {
-  const { points: live } = useAtomValue(liveAtom)
+/** The topics of a node, those with the largest backlogs first. Their figures are live; what is in a section is requested. */
+const Topics = ({ all, node }: { readonly node: string; readonly all: number }) => {
+  const { points: live, topics } = useAtomValue(liveAtom)
   const points = useMemo(() => new NodePoints(node, live), [node, live])
   const [filter, setFilter] = useSearch("filter")
-  const [isAll, setAll] = useState(false)
-  const wanted = topics
-    .filter(({ channels, topic_name }) =>
-      TopicList.isWanted(topic_name, filter) || channels.some((one) => TopicList.isWanted(one.channel_name, filter))
-    )
-    .toSorted((a, b) => waitingIn(b) - waitingIn(a) || (a.topic_name < b.topic_name ? -1 : 1))
-  const shown = isAll ? wanted : wanted.slice(0, manyTopics)
+  const [limit, setLimit] = useState(manyTopics)
+  const wanted = points.topics.filter(({ topic }) =>
+    TopicList.isWanted(topic, filter) ||
+    topics.get(topic)?.channels.some((name) => TopicList.isWanted(name, filter)) === true
+  )
+  const shown = wanted.slice(0, limit)
   return (
     <>
-      {topics.length > fewTopics && (
-        <Filter value={filter} onChange={setFilter} shown={wanted.length} all={topics.length} />
-      )}
-      {shown.map((topic) => (
-        <TopicSection key={topic.topic_name} node={node} topic={topic} points={points} refresh={refresh} />
-      ))}
-      {shown.length < wanted.length && (
-        <button type="button" onClick={() => setAll(true)}>Show all {Format.count(wanted.length)} topics</button>
-      )}
+      {all > fewTopics && <Filter value={filter} onChange={setFilter} shown={wanted.length} all={all} />}
+      {shown.map((point) => <TopicSection key={point.topic} point={point} points={points} />)}
+      <MoreRows shown={shown.length} all={wanted.length} what="topics" onMore={() => setLimit(limit + manyTopics)} />
     </>
   )
 }
@@ -188,38 +211,42 @@ const Connections = ({ node }: { readonly node: string }) => {
   )
 }
 
-const Shown = ({ node, refresh }: { readonly node: NodeResponse; readonly refresh: () => void }) => (
+const Shown = ({ node: { client_count, message_count, node, topic_count } }: { readonly node: LiveNode }) => (
   <>
     <dl className="totals">
       <div>
         <dt>Topics</dt>
-        <dd>{Format.count(node.topics.length)}</dd>
+        <dd>{Format.count(topic_count)}</dd>
       </div>
       <div>
         <dt>Messages</dt>
-        <dd>{Format.count(node.total_messages)}</dd>
+        <dd>{Format.count(message_count)}</dd>
       </div>
       <div>
         <dt>Consumers</dt>
-        <dd>{Format.count(node.total_clients)}</dd>
+        <dd>{Format.count(client_count)}</dd>
       </div>
     </dl>
     <div className="graphite">
       {graphs.map(([title, metric]) => (
-        <LargePicture key={metric} title={title} metric={metric} of={{ _tag: "Process", node: node.node }} />
+        <LargePicture key={metric} title={title} metric={metric} of={{ _tag: "Process", node }} />
       ))}
     </div>
-    {node.topics.length === 0 && (
+    {topic_count === 0 && (
       <Notice kind="info">
         This node has no topics. A topic is created on it with the first message that a producer publishes there.
       </Notice>
     )}
-    <Connections node={node.node} />
-    <Topics node={node} refresh={refresh} />
+    <Connections node={node} />
+    <Topics node={node} all={topic_count} />
   </>
 )
 
-/** The last known figures of an nsqd that does not respond, or the live ones before it has responded. */
+/** Columns without the charts: the past of an nsqd that is away is on the pages of its topics. */
+const withoutCharts = (columns: ReadonlyArray<Column<FlowRows.FlowRow>>) =>
+  columns.filter(({ name }) => name !== pastHour)
+
+/** The last known figures of an nsqd that does not respond. */
 const LastKnown = ({ node }: { readonly node: string }) => {
   const { at, points } = useAtomValue(liveAtom)
   const onNode = points.filter((point) => point.node === node)
@@ -245,7 +272,7 @@ const LastKnown = ({ node }: { readonly node: string }) => {
               </>
             )
           },
-          ...channelColumns(at)
+          ...withoutCharts(channelColumns(at))
         ]}
       />
       <Table<FlowRows.FlowRow>
@@ -261,37 +288,52 @@ const LastKnown = ({ node }: { readonly node: string }) => {
               </>
             )
           },
-          ...topicColumns(at)
+          ...withoutCharts(topicColumns(at))
         ]}
       />
     </>
   )
 }
 
-/** The page of an nsqd: its topics, channels and clients. */
+/** An address without figures: of an nsqd that has not responded yet, or of none that is known. */
+const Without = ({ node }: { readonly node: string }) => {
+  const { at, daemons } = useAtomValue(liveAtom)
+  if (at === 0) return <Waiting />
+  return daemons.some(({ address, kind }) => kind === "nsqd" && address === node)
+    ? <Notice kind="error">The node does not respond, and nsqadmin has no figures of it yet.</Notice>
+    : (
+      <Notice kind="warning">
+        No nsqd with the address {node} is known. See all <Link to={Route.nodes}>nodes</Link>.
+      </Notice>
+    )
+}
+
+/** The page of an nsqd: its process, topics, channels and clients. */
 export const NodePage = ({ node }: { readonly node: string }) => {
-  const query = AdminClient.query("nodes", "get", { params: { node } })
-  const refresh = useAtomRefresh(query)
-  const { at, nodes, points } = useAtomValue(liveAtom)
+  const { at, nodes } = useAtomValue(liveAtom)
   const live = nodes.find((one) => one.node === node)
-  const isHere = live !== undefined && live.away === null
-  const early = points.some((point) => point.node === node) ? <LastKnown node={node} /> : undefined
-  const missing = early ?? (
-    <Notice kind="warning">
-      No nsqd with the address {node} is known. See all <Link to={Route.nodes}>nodes</Link>.
-    </Notice>
-  )
   return (
     <>
       <Breadcrumb way={[["Nodes", Route.nodes]]} here={node} />
       <h1>
         Node <span className="name">{node}</span> <Away since={live?.away ?? null} now={at} />
       </h1>
-      {isHere && <DrainSwitch node={live} now={at} />}
-      {live !== undefined && <NodeProcess node={live} now={at} />}
-      <QueryResponse of={query} live early={early} whenMissing={missing}>
-        {(response) => <Shown node={response} refresh={refresh} />}
-      </QueryResponse>
+      {live === undefined
+        ? <Without node={node} />
+        : live.away !== null
+        ? (
+          <>
+            <NodeProcess node={live} now={at} />
+            <LastKnown node={node} />
+          </>
+        )
+        : (
+          <>
+            <DrainSwitch node={live} now={at} />
+            <NodeProcess node={live} now={at} />
+            <Shown node={live} />
+          </>
+        )}
     </>
   )
 }

@@ -1,5 +1,6 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
+import { useState } from "react"
 import type { DaemonState, LiveNode } from "../../protocol/http/admin/AdminLive.ts"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { NodeStatus } from "../../protocol/http/NodeResponse.ts"
@@ -7,7 +8,7 @@ import { Away, Badge, DaemonBadge, DrainBadge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
-import { type Column, Table } from "../components/Table.tsx"
+import { type Column, MoreRows, Table } from "../components/Table.tsx"
 import { AdminClient } from "../core/api.ts"
 import * as Format from "../core/format.ts"
 import * as NodeFigures from "../core/nodeFigures.ts"
@@ -35,20 +36,30 @@ const Lookupds = ({ node }: { readonly node: Node }) => {
 /** The largest number of topics listed at once; more are listed on demand. */
 const maxOpen = 8
 
-const TopicBadges = ({ topics }: { readonly topics: NonNullable<Node["topics"]> }) => (
-  <span className="badges">
-    {topics.map(({ tombstoned, topic }) => (
-      <Badge
-        key={topic}
-        kind={tombstoned ? "warning" : "plain"}
-        {...(tombstoned ? { title: "Tombstoned: consumers do not discover the topic on this node" } : {})}
-      >
-        <Link to={Route.topic(topic)}>{topic}</Link>
-        {tombstoned && " (tombstoned)"}
-      </Badge>
-    ))}
-  </span>
-)
+/** The number of topics rendered at first, and with each click on the button below them. */
+const manyTopics = 100
+
+const TopicBadges = ({ topics }: { readonly topics: NonNullable<Node["topics"]> }) => {
+  const [limit, setLimit] = useState(manyTopics)
+  const shown = topics.slice(0, limit)
+  return (
+    <>
+      <span className="badges">
+        {shown.map(({ tombstoned, topic }) => (
+          <Badge
+            key={topic}
+            kind={tombstoned ? "warning" : "plain"}
+            {...(tombstoned ? { title: "Tombstoned: consumers do not discover the topic on this node" } : {})}
+          >
+            <Link to={Route.topic(topic)}>{topic}</Link>
+            {tombstoned && " (tombstoned)"}
+          </Badge>
+        ))}
+      </span>
+      <MoreRows shown={shown.length} all={topics.length} what="topics" onMore={() => setLimit(limit + manyTopics)} />
+    </>
+  )
+}
 
 const Topics = ({ node }: { readonly node: Node }) => {
   const topics = node.topics ?? []

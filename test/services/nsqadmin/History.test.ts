@@ -148,25 +148,33 @@ const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFi
   return step.value
 }
 
+const record = (table: SeriesTable, figures: Figures.ClusterFigures): void => void [...table.record(figures)]
+
 describe("SeriesTable", () => {
   it("a full table keeps its series and accepts new ones when others are dropped", () => {
     const table = new SeriesTable(4)
     const read = (name: string, at: number) => table.read([name], true, at, at, 10).series.length
-    table.record(figuresOf(0, ["t", "u"]))
+    record(table, figuresOf(0, ["t", "u"]))
     assert.isFalse(table.isFull)
-    table.record(figuresOf(5000, ["t", "u", "v"]))
+    record(table, figuresOf(5000, ["t", "u", "v"]))
     assert.isTrue(table.isFull)
     assert.deepStrictEqual([read("t", 5000), read("u", 5000), read("v", 5000)], [2, 2, 0])
     const later = 61 * 60_000
-    table.record(figuresOf(later, ["v"]))
-    table.record(figuresOf(later + 1, ["v"]))
+    record(table, figuresOf(later, ["v"]))
+    record(table, figuresOf(later + 1, ["v"]))
     assert.deepStrictEqual([read("t", later), read("v", later)], [0, 2])
     assert.strictEqual(table.size, 2)
   })
 
+  it("figures are recorded in a step for each topic, so that others have their turn in between", () => {
+    const table = new SeriesTable(100)
+    assert.lengthOf([...table.record(figuresOf(0, ["t", "u", "v"]))], 3)
+    assert.strictEqual(table.size, 6)
+  })
+
   it("a read returns at most the given number of series, those over all nsqds first", () => {
     const table = new SeriesTable(100)
-    table.record(figuresOf(0, ["t", "u"]))
+    record(table, figuresOf(0, ["t", "u"]))
     assert.deepStrictEqual(table.read(["t", "u"], true, 0, 0, 3).series.map(({ node, topic }) => [topic, node]), [
       ["t", ""],
       ["u", ""],

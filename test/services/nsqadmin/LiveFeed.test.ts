@@ -1,13 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
+import { nodeAddress } from "../../../src/services/cluster/Cluster.ts"
 import { History } from "../../../src/services/nsqadmin/History.ts"
 import { HistoryStore } from "../../../src/services/nsqadmin/HistoryStore.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"
 import { Mutes } from "../../../src/services/nsqadmin/Mutes.ts"
 import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { type Idle, untilIdle } from "../../../src/testing/index.ts"
-import { type FakeCluster, fakeCluster, passSamples, samplerLayer } from "./cluster.ts"
+import { type FakeCluster, fakeCluster, nodeNamed, passSamples, samplerLayer } from "./cluster.ts"
 
 const layer = (state: FakeCluster) =>
   LiveFeed.layer.pipe(
@@ -17,12 +18,15 @@ const layer = (state: FakeCluster) =>
   )
 
 /** The events of a browser that reads each one as it arrives. */
-const browser = (topic?: string): Effect.Effect<Queue.Queue<LiveSample>, never, Idle | LiveFeed | Scope.Scope> =>
+const browser = (
+  topic?: string,
+  node?: string
+): Effect.Effect<Queue.Queue<LiveSample>, never, Idle | LiveFeed | Scope.Scope> =>
   Effect.gen(function*() {
     const events = yield* Queue.unbounded<LiveSample>()
     const { samples } = yield* LiveFeed
     yield* Effect.forkScoped(
-      Stream.runForEach(yield* Effect.orDie(samples({ topic })), (sample) => Queue.offer(events, sample))
+      Stream.runForEach(yield* Effect.orDie(samples({ topic, node })), (sample) => Queue.offer(events, sample))
     )
     yield* untilIdle
     return events
@@ -39,6 +43,32 @@ describe("LiveFeed", () => {
         [[true, true, 100, false], [true, true, 100, false], [true, false, 50, true]]
       )
       assert.strictEqual(new Set(parts.flatMap(({ topics }) => topics.map(({ topic }) => topic))).size, 250)
+    }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
+  })
+
+  it.effect("the series of an nsqd are limited, those with the largest backlogs first, in parts", () => {
+    const topics = Object.fromEntries(Array.from({ length: 2300 }, (_, i) => [
+      `t${i}`,
+      { depth: i, channels: { a: {}, b: {}, c: {} } }
+    ]))
+    return Effect.gen(function*() {
+      const events = yield* browser(undefined, nodeAddress(nodeNamed("a")))
+      const parts: Array<LiveSample> = []
+      do parts.push(yield* Queue.take(events))
+      while (parts.at(-1)?.more === true)
+      assert.isTrue(parts.every(({ points, topics }) => points.length <= 100 && topics.length <= 100))
+      const points = parts.flatMap((part) => part.points)
+      assert.lengthOf(points, 2000 + 500)
+      assert.deepStrictEqual(
+        points.slice(0, 2).map((
+          { backlog, channel, channel_count, topic }
+        ) => [topic, channel, backlog, channel_count]),
+        [["t2299", "", 2299, 3], ["t2298", "", 2298, 3]]
+      )
+      assert.deepStrictEqual(
+        points.slice(2000, 2004).map(({ channel, channel_count, topic }) => [topic, channel, channel_count]),
+        [["t2299", "a", 0], ["t2299", "b", 0], ["t2299", "c", 0], ["t2298", "a", 0]]
+      )
     }).pipe(Effect.provide(layer(fakeCluster({ a: { topics } }))))
   })
 

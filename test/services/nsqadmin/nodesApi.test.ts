@@ -11,6 +11,7 @@ import * as ClientsHandlers from "../../../src/services/nsqadmin/ClientsHandlers
 import * as NodesHandlers from "../../../src/services/nsqadmin/NodesHandlers.ts"
 import { type AdminAction, Notifications } from "../../../src/services/nsqadmin/Notifications.ts"
 import { Sampler } from "../../../src/services/nsqadmin/Sampler.ts"
+import { request } from "../../integration/nsqadmin/cluster.ts"
 import { consume } from "../../integration/nsqadmin/consumer.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
@@ -94,6 +95,24 @@ describe("nsqds in nsqadmin's API", () => {
         // NSQ's nsqd logs each request for a path that it does not have.
         assert.notInclude(go.requests, "/node")
       }).pipe(Effect.provide(layer([nsqd.http, go.address])))
+    }))
+
+  it.live("a single topic of an nsqd has its channels and consumers, without the other topics", () =>
+    Effect.gen(function*() {
+      const nsqd = yield* startNsqd()
+      yield* consume(nsqd.tcp, { topic: "t", channel: "c", ready: 1, does: "finish" })
+      yield* request(`http://${nsqd.http}/topic/create?topic=other`, { method: "POST" })
+      yield* Effect.gen(function*() {
+        const { nodes } = yield* client
+        const { topics, total_clients } = yield* nodes.getTopic({ params: { node: nsqd.http, topic: "t" } })
+        assert.deepStrictEqual(
+          topics.map(({ channels, topic_name }) => [topic_name, channels.map(({ clients }) => clients?.length)]),
+          [["t", [1]]]
+        )
+        assert.strictEqual(total_clients, 1)
+        assert.deepStrictEqual((yield* nodes.getTopic({ params: { node: nsqd.http, topic: "nope" } })).topics, [])
+        assert.lengthOf((yield* nodes.get({ params: { node: nsqd.http } })).topics, 2)
+      }).pipe(Effect.provide(layer([nsqd.http])))
     }))
 
   it.live("a drain begins and ends, and samples have its progress", () =>

@@ -125,6 +125,12 @@ export class NodesGroup extends HttpApiGroup.make("nodes").add(
     success: NodeResponse,
     error: [NotFound, ...readFailures]
   }),
+  /** The same with only one topic; none if the nsqd does not have it. Not in NSQ. */
+  HttpApiEndpoint.get("getTopic", "/api/nodes/:node/topics/:topic", {
+    params: { node: Schema.String, topic: Schema.String },
+    success: NodeResponse,
+    error: [NotFound, ...readFailures]
+  }),
   HttpApiEndpoint.delete("tombstone", "/api/nodes/:node", {
     params: { node: Schema.String },
     payload: Tombstone,

@@ -62,7 +62,9 @@ export const LivePoint = Schema.Struct({
   node: Schema.String,
   ...flow,
   /** Of a topic the messages that wait in it and in its channel with most messages; of a channel its `depth`. */
-  backlog: Schema.Finite
+  backlog: Schema.Finite,
+  /** The number of channels of a topic; 0 for a channel. */
+  channel_count: Schema.Finite
 })
 export type LivePoint = typeof LivePoint.Type
 
@@ -93,6 +95,10 @@ export const LiveNode = Schema.Struct({
   deferred_count: Schema.Finite,
   /** Consumers. */
   client_count: Schema.Finite,
+  /** Messages that its topics have received since its start. */
+  message_count: Schema.Finite,
+  /** The same of its channels: each message counts once for each channel that has received it. */
+  channel_message_count: Schema.Finite,
   /** Messages received by its topics per second. */
   rate: Rate,
   /** Messages that left its channels per second. */
@@ -173,7 +179,10 @@ export const LiveSample = Schema.Struct({
   topics: Schema.Array(TopicSummary),
   /** Names of the topics that disappeared. */
   gone: Schema.Array(Schema.String),
-  /** All series of the requested topic or nsqd, in every event; empty without either. */
+  /**
+   * The series of the requested topic or nsqd, in every event; empty without either. Of a topic all; of an nsqd those of the topics with
+   * the largest backlogs, and the channels of the first of these.
+   */
   points: Schema.Array(LivePoint),
   daemons: Schema.Array(DaemonState),
   /** All nsqds with figures, in every event. */

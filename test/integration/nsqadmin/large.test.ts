@@ -1,0 +1,78 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { Browser } from "./browser.ts"
+import { startAdmin, startLookupd, startNsqd } from "./cluster.ts"
+import { consume } from "./consumer.ts"
+
+const topicCount = 250
+const consumerCount = 120
+
+/** For many topics and consumers, in milliseconds. */
+const largeTimeout = 60_000
+
+layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages of a large cluster", (it) => {
+  it.effect(
+    "pages render a bounded number of rows, and request what is closed only when it is opened",
+    () =>
+      Effect.gen(function*() {
+        const { tab } = yield* Browser
+        const lookupd = yield* startLookupd
+        const nsqd = yield* startNsqd([lookupd])
+        yield* Effect.forEach(
+          Array.from({ length: topicCount }, (_, i) => i),
+          (i) => nsqd.post(`/topic/create?topic=topic_${i}`),
+          { concurrency: 16 }
+        )
+        yield* Effect.forEach(
+          Array.from({ length: consumerCount }, (_, i) => i),
+          () => consume(nsqd.tcp, { topic: "topic_7", channel: "c", ready: 1, does: "finish" }),
+          { concurrency: 16 }
+        )
+        yield* nsqd.post("/mpub?topic=topic_7", Array(30).fill("x").join("\n"))
+        const admin = yield* startAdmin({ lookupdHttpAddresses: [lookupd.http] })
+        const view = yield* tab(admin.url)
+        const { act, page } = view
+        const paths: Array<string> = []
+        page.on("request", (request) => paths.push(decodeURIComponent(new URL(request.url()).pathname)))
+
+        yield* view.open("/")
+        yield* act(() => page.getByText(`${topicCount} of ${topicCount} topics`).waitFor())
+        yield* act(() => page.getByRole("link", { name: /^topic_/ }).first().waitFor())
+        assert.isAtMost(yield* act(() => page.locator("table.topics tbody tr").count()), 62)
+
+        yield* view.open("/topics/topic_7/c")
+        const consumers = page.getByRole("table", { name: "Consumers" }).locator("tbody tr")
+        yield* act(() => page.getByText(`100 of ${consumerCount} rows`).waitFor())
+        assert.strictEqual(yield* act(() => consumers.count()), 100)
+        yield* act(() => page.getByRole("button", { name: "Show 20 more" }).click())
+        yield* act(() => consumers.nth(consumerCount - 1).waitFor())
+
+        paths.length = 0
+        yield* view.open(`/nodes/${nsqd.http}`)
+        const sections = page.locator("summary", { hasText: "topic_" })
+        yield* act(() => page.getByText(`100 of ${topicCount} topics`).waitFor())
+        assert.strictEqual(yield* act(() => sections.count()), 100)
+        // The filter finds a topic that was not rendered.
+        yield* act(() => page.getByLabel("Filter").fill("topic_249"))
+        yield* act(() => page.locator("summary", { hasText: "topic_249" }).waitFor())
+        assert.strictEqual(yield* act(() => sections.count()), 1)
+        assert.deepStrictEqual(paths.filter((path) => path.startsWith("/api/") && path !== "/api/live"), [])
+        yield* act(() => page.getByLabel("Filter").fill("topic_7"))
+        yield* act(() => page.locator("summary", { hasText: /^topic_7 / }).click())
+        yield* act(() => page.getByText(`100 of ${consumerCount} rows`).waitFor())
+        assert.include(paths, `/api/nodes/${nsqd.http}/topics/topic_7`)
+        assert.notInclude(paths, `/api/nodes/${nsqd.http}`)
+
+        yield* view.open("/nodes")
+        yield* act(() => page.locator("summary", { hasText: String(topicCount) }).click())
+        yield* act(() => page.getByText(`100 of ${topicCount} topics`).waitFor())
+        assert.strictEqual(yield* act(() => page.getByRole("link", { name: /^topic_/ }).count()), 100)
+
+        paths.length = 0
+        yield* view.open("/counter")
+        yield* act(() => page.getByText("30", { exact: true }).first().waitFor())
+        assert.notInclude(paths, "/api/counter")
+      }),
+    largeTimeout
+  )
+})
