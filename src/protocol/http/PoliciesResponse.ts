@@ -19,9 +19,21 @@ export const OnFull = Schema.Literals(["reject", "drop_oldest", "dead_letter"])
  */
 export type OnFull = typeof OnFull.Type
 
+/** What happens to a message whose time-to-live is over. */
+export const OnExpired = Schema.Literals(["drop", "dead_letter"])
+/**
+ * - `drop`: it is dropped;
+ * - `dead_letter`: it moves to the dead-letter topic.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type OnExpired = typeof OnExpired.Type
+
 /** The fields of a policy without its pattern. All are optional; the value 0 means none. */
 const fields = {
   ttl: Text,
+  on_expired: Schema.optionalKey(OnExpired),
   max_age: Text,
   max_depth: Whole,
   max_bytes: Whole,

@@ -23,6 +23,7 @@ export const formFields: ReadonlyArray<FormField> = [
   { name: "dead_letter", kind: "text", help: "Topic of dead letters: {topic}.dlq" },
   { name: "count_disconnects", kind: ["true", "false"], help: "A lost consumer counts as a failed attempt" },
   { name: "ttl", kind: "text", help: "Time-to-live of messages: 1h" },
+  { name: "on_expired", kind: ["drop", "dead_letter"], help: "What happens to expired messages" },
   { name: "dedup_window", kind: "text", help: "How long keys of publishes are remembered: 10m" },
   { name: "dedup_count", kind: "number", help: "Largest number of keys that are remembered" },
   { name: "retention_age", kind: "text", help: "Time that finished messages are kept: 168h" },

@@ -30,13 +30,20 @@ describe("policies", () => {
   })
 
   it("a form has the values of a policy, and a policy the types of its fields", () => {
-    const values = Policies.valuesOf({ ...policy, ttl: "1h", count_disconnects: false })
-    assert.deepStrictEqual(values, { match: "a*", max_depth: "5", ttl: "1h", count_disconnects: "false" })
+    const values = Policies.valuesOf({ ...policy, ttl: "1h", on_expired: "dead_letter", count_disconnects: false })
+    assert.deepStrictEqual(values, {
+      match: "a*",
+      max_depth: "5",
+      ttl: "1h",
+      on_expired: "dead_letter",
+      count_disconnects: "false"
+    })
     assert.deepStrictEqual(Policies.policyOf({ ...values, max_bytes: "many", on_full: "" }), {
       match: "a*",
       max_depth: 5,
       max_bytes: "many",
       ttl: "1h",
+      on_expired: "dead_letter",
       count_disconnects: false
     })
   })

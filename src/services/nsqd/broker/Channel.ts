@@ -303,9 +303,9 @@ export class Channel {
     })
   }
 
-  /** Drops waiting messages whose time-to-live is over, also if no consumer is ready for them. Called periodically. */
-  get dropExpired(): Effect.Effect<void, StorageError> {
-    return this.policies.dropExpired
+  /** Removes waiting messages whose time-to-live is over, also if no consumer is ready for them. Called periodically. */
+  get removeExpired(): Effect.Effect<void, StorageError> {
+    return this.policies.removeExpired
   }
 
   /** Makes the worker look for messages that are older than a limit of age. Called periodically. */

@@ -1,8 +1,8 @@
 /**
  * What the policies of a channel and of its topic do to the channel's messages (docs/policies.md): the oldest waiting ones beyond a limit
- * are removed, expired ones are dropped, and dead letters are stored in their topic. Has the state and the counters of all three.
+ * are removed, expired ones are dropped or moved, and dead letters are stored in their topic. Has the state and the counters of all three.
  *
- * Hot path: a channel without policies pays two comparisons per pass of its worker.
+ * Hot path: a channel without policies pays three comparisons per pass of its worker.
  */
 import { Effect } from "effect"
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
@@ -45,8 +45,8 @@ export interface GovernedMessages {
   readonly eachInFlight: (each: (batch: MessageBatch, position: number) => void) => void
   /** Delivers a message again after `delayMillis`. */
   readonly defer: (batch: MessageBatch, delayMillis: number) => void
-  /** Drops the expired messages at the head of the queues, until the turn of `Expiry` is over. */
-  readonly dropExpiredHeads: () => void
+  /** Removes the expired messages at the head of the queues, until the turn of `Expiry` is over. */
+  readonly removeExpiredHeads: () => void
   /** Calls the worker, which removes what exceeds a limit and delivers. */
   readonly wake: () => void
 }
@@ -64,6 +64,8 @@ export class ChannelPolicies implements PolicyOwner {
   private trimming: Trimming | undefined
   /** Present while a limit of age applies. */
   private age: AgeLimit | undefined
+  /** Whether expired messages that wait are to become dead letters, also without a consumer. */
+  private isSweeping = false
   /** Present since the first dead letter. */
   private burial: Burial | undefined
   /** Dead letters before the queue of the topic was replaced. */
@@ -80,7 +82,10 @@ export class ChannelPolicies implements PolicyOwner {
     this.surroundings = surroundings
     this.messages = messages
     this.policy = policies.channel(channel.topic, channel.name)
-    this.expiry = new Expiry(this.policy, surroundings.time)
+    this.expiry = new Expiry(this.policy, surroundings.time, {
+      bury: (batch, reason, client) => this.bury(batch, reason, client),
+      isFull: () => this.burial?.isFull === true
+    })
     this.policy.owner = this
     this.setLimits()
   }
@@ -145,10 +150,11 @@ export class ChannelPolicies implements PolicyOwner {
     return this.trimming?.excess(this.messages.unfinished)
   }
 
-  /** Removes messages beyond a limit. Only the channel's worker may run it; `undefined` if nothing has to be done. */
+  /** Removes messages beyond a limit, and expired ones that become dead letters. Only the channel's worker may run it; `undefined` if nothing has to be done. */
   get removal(): Effect.Effect<void> | undefined {
     if (this.trimming !== undefined && (this.excess?.count ?? 0) > 0) return this.trimmed
-    return this.age?.isDue === true ? this.age.look : undefined
+    if (this.age?.isDue === true) return this.age.look
+    return this.isSweeping ? this.swept : undefined
   }
 
   /** Removes the oldest waiting messages beyond the limits of depth and bytes. */
@@ -176,20 +182,45 @@ export class ChannelPolicies implements PolicyOwner {
 
   // ---- time-to-live
 
-  /** Drops waiting messages whose time-to-live is over. */
-  get dropExpired(): Effect.Effect<void, StorageError> {
+  /** Removes waiting messages whose time-to-live is over. */
+  get removeExpired(): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
       const { expiry, messages, policy: { ttlMillis }, surroundings: { time, turns } } = this
-      if (ttlMillis === 0 || messages.exiting) return
+      if (!expiry.isSwept || messages.exiting) return
+      if (expiry.buries) {
+        // Dead letters are read first, which only the worker does.
+        this.isSweeping = true
+        return messages.wake()
+      }
       for (expiry.beginTurn();; expiry.beginTurn()) {
         if (messages.moving !== undefined) return
-        messages.dropExpiredHeads()
+        messages.removeExpiredHeads()
         if (!expiry.isTurnOver) break
         yield* turns.next
       }
       const oldest = Number(time.wallNanos() / 1_000_000n) - ttlMillis
       const { backlog } = messages
       if (backlog.dropBefore !== undefined) expiry.noteDropped(yield* backlog.dropBefore(oldest))
+    })
+  }
+
+  /** Makes waiting messages dead letters whose time-to-live is over. */
+  private get swept(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { expiry, messages, surroundings: { turns } } = this
+      while (!messages.exiting && messages.moving === undefined) {
+        const { backlog } = messages
+        expiry.beginTurn()
+        messages.removeExpiredHeads()
+        if (expiry.isBlocked) break
+        if (!expiry.isTurnOver) {
+          if (backlog.fetched.count > 0) break
+          if (!backlog.load() && !(backlog.canFetch && (yield* backlog.fetch))) break
+        }
+        yield* turns.next
+      }
+      // Continued when there is room for dead letters again.
+      this.isSweeping = expiry.isBlocked
     })
   }
 

@@ -294,8 +294,8 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
     this.outstanding.eachInFlight(each)
   }
 
-  dropExpiredHeads(): void {
-    this.distribution.dropExpiredHeads()
+  removeExpiredHeads(): void {
+    this.distribution.removeExpiredHeads()
   }
 
   /** Delivers from memory to consumers. The result is the rest of the work, if it needs the disk or more passes. */
@@ -342,7 +342,7 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
 
   /** Whether a consumer is ready for more messages. */
   private wantsMore(): boolean {
-    return !this.isPaused && !this.isExiting && this.move === undefined &&
+    return !this.isPaused && !this.isExiting && this.move === undefined && !this.expiry.isBlocked &&
       this.members.some((member) => member.capacity > 0)
   }
 

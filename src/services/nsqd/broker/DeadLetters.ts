@@ -19,6 +19,7 @@ import type { StorageError } from "../disk/StorageError.ts"
 import type { Durability } from "../options/Durability.ts"
 import { joinBodies } from "./Bodies.ts"
 import type { BrokerError } from "./BrokerError.ts"
+import { expiryHeader } from "./Expiry.ts"
 
 /** A message that is moved. */
 export interface Letter {
@@ -111,7 +112,9 @@ const headersOf = ({ channel, topic }: Origin, { client, frame, reason }: Letter
     ...(client === "" ? {} : { "nsq-origin-client": printable(client) }),
     "nsq-dead-reason": printable(reason)
   }
-  const all = encodeHeaders({ ...readHeaders(frameHeaders(frame, 0)), ...origin })
+  const { [expiryHeader]: expires, ...kept } = readHeaders(frameHeaders(frame, 0))
+  // A dead letter does not expire by the time-to-live that the message had.
+  const all = encodeHeaders({ ...kept, ...origin, ...expires !== undefined && { "nsq-origin-expires": expires } })
   if (Buffer.isBuffer(all)) return all
   // The message has more headers than have room beside the origin.
   const own = encodeHeaders(origin)

@@ -105,38 +105,25 @@ export class Distribution {
   private giveRun(receiver: Subscription, queue: MemoryQueue, wanted: number, now: number): number {
     const span = queue.peek()
     if (this.expiry.concerns(span.batch)) {
-      this.dropExpired(queue, span)
+      this.expiry.removeFrom(queue, span)
       // What follows may be another batch, and expired as well.
-      return queue.count === 0 || queue.peek() !== span ? 0 : this.giveUntilExpired(receiver, queue, span, wanted, now)
+      return this.expiry.isBlocked || queue.count === 0 || queue.peek() !== span
+        ? 0
+        : this.giveUntilExpired(receiver, queue, span, wanted, now)
     }
     if (receiver.options.sampleRate > 0) return this.giveSampled(receiver, queue, span, now)
     return this.giveNext(receiver, queue, span, Math.min(wanted, span.end - span.index), now)
   }
 
-  /** Drops the expired messages at the head of both queues, until the turn is over. */
-  dropExpiredHeads(): void {
+  /** Removes the expired messages at the head of both queues, until the turn is over. */
+  removeExpiredHeads(): void {
     for (const queue of [this.backlog.memory, this.backlog.fetched]) {
       for (let before = -1; before !== queue.count && queue.count > 0 && !this.expiry.isTurnOver;) {
         before = queue.count
         const span = queue.peek()
-        if (this.expiry.concerns(span.batch)) this.dropExpired(queue, span)
+        if (this.expiry.concerns(span.batch)) this.expiry.removeFrom(queue, span)
       }
     }
-  }
-
-  /** Drops the first messages of the span that are expired. */
-  private dropExpired(queue: MemoryQueue, { batch, end, index, position }: Span): void {
-    const { frames } = batch
-    let at = position
-    let count = 0
-    while (index + count < end && this.expiry.isExpired(frames, at)) {
-      at += frames.readInt32BE(at) + 4
-      count++
-    }
-    if (count === 0) return
-    batch.settle(position, count)
-    this.expiry.noteDropped(count)
-    queue.advance(count, at - position)
   }
 
   /** Delivers the messages before the next one that is expired; the first one is not. */

@@ -1,6 +1,6 @@
 /**
- * Drops messages whose time-to-live is over from channels without a ready consumer (docs/policies.md#time-to-live). It runs only while a
- * policy has a time-to-live.
+ * Removes messages whose time-to-live is over from channels without a ready consumer (docs/policies.md#time-to-live). It runs only while a
+ * policy concerns them.
  */
 import { Effect, PubSub, type Scope } from "effect"
 import type { Policies } from "../policies/Policies.ts"
@@ -10,13 +10,13 @@ import type { Topic } from "./Topic.ts"
 /** Between two looks for expired messages without a ready consumer. */
 const sweepEvery = "5 seconds"
 
-const sweep = ({ dropExpired, name, topic }: Channel): Effect.Effect<void> =>
+const sweep = ({ name, removeExpired, topic }: Channel): Effect.Effect<void> =>
   Effect.catch(
-    dropExpired,
+    removeExpired,
     (error) => Effect.logWarning(`CHANNEL(${topic}:${name}): failed to look for expired messages - ${error.message}`)
   )
 
-/** Drops expired messages until the Scope closes; never completes. */
+/** Removes expired messages until the Scope closes; never completes. */
 export const run = (
   topics: () => ReadonlyArray<Topic>,
   policies: Pick<Policies["Service"], "changes" | "list">
@@ -24,9 +24,9 @@ export const run = (
   Effect.gen(function*() {
     const changes = yield* PubSub.subscribe(policies.changes)
     while (true) {
-      if (policies.list().some(({ ttl }) => ttl !== undefined)) {
+      if (policies.list().some(({ on_expired, ttl }) => ttl !== undefined || on_expired !== undefined)) {
         yield* Effect.sleep(sweepEvery)
-        const channels = topics().flatMap((topic) => topic.channels.filter(({ policy }) => policy.ttlMillis > 0))
+        const channels = topics().flatMap((topic) => topic.channels)
         yield* Effect.forEach(channels, sweep, { discard: true })
       } else {
         yield* PubSub.take(changes)

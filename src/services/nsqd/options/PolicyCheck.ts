@@ -39,8 +39,6 @@ const rateProblem = (value: unknown): string | undefined =>
     ? undefined
     : "must be a number of messages per second from 0 on; 0 for no limit"
 
-const actions: ReadonlyArray<unknown> = ["reject", "drop_oldest", "dead_letter"]
-
 /** A name of a topic with placeholders. */
 const template = /^(?:[.a-zA-Z0-9_-]|\{topic\}|\{channel\})+(?:#ephemeral)?$/
 
@@ -58,18 +56,20 @@ const truth = (text: string): string | boolean => text === "true" || (text === "
 
 const duration = (scope: Scope): Field => ({ scope, fromText: word, problem: durationProblem })
 const whole = (scope: Scope): Field => ({ scope, fromText: number, problem: wholeProblem })
+const oneOf = (scope: Scope, ...words: ReadonlyArray<unknown>): Field => ({
+  scope,
+  fromText: word,
+  problem: (value) => words.includes(value) ? undefined : `must be one of ${words.join(", ")}`
+})
 const rate: Field = { scope: "topic", fromText: number, problem: rateProblem }
 
 const fields: { readonly [Name in PolicyField]: Field } = {
   ttl: duration("both"),
+  on_expired: oneOf("both", "drop", "dead_letter"),
   max_age: duration("both"),
   max_depth: whole("both"),
   max_bytes: whole("both"),
-  on_full: {
-    scope: "both",
-    fromText: word,
-    problem: (value) => actions.includes(value) ? undefined : `must be one of ${actions.join(", ")}`
-  },
+  on_full: oneOf("both", "reject", "drop_oldest", "dead_letter"),
   publish_rate: rate,
   client_publish_rate: rate,
   dedup_window: duration("topic"),

@@ -23,6 +23,7 @@ export type InForce = { readonly [Name in PolicyField]?: FieldInForce }
 
 const topicFields: ReadonlyArray<PolicyField> = [
   "ttl",
+  "on_expired",
   "max_age",
   "max_depth",
   "max_bytes",
@@ -37,7 +38,13 @@ const topicFields: ReadonlyArray<PolicyField> = [
 ]
 
 /** Those that a channel also has from the policies of its topic. */
-const inheritedFields: ReadonlyArray<PolicyField> = ["ttl", "max_attempts", "dead_letter", "count_disconnects"]
+const inheritedFields: ReadonlyArray<PolicyField> = [
+  "ttl",
+  "on_expired",
+  "max_attempts",
+  "dead_letter",
+  "count_disconnects"
+]
 
 /** Those of a pattern of topics are limits of the topic. */
 const ownFields: ReadonlyArray<PolicyField> = ["max_age", "max_depth", "max_bytes", "on_full"]
@@ -97,17 +104,19 @@ export class PolicySet {
 
   /**
    * Dead letters of dead letters would be moved repeatedly: a pattern with wildcards does not make messages of a dead-letter topic dead
-   * letters. Nor does its limit of age refuse any, because they wait there for long.
+   * letters, nor does it drop those that it would have moved. Nor does its limit of age refuse any, because they wait there for long.
    */
   private withoutBurial(entries: ReadonlyArray<Entry>, topic: string): ReadonlyArray<Entry> {
     if (!this.deadLetters.some((pattern) => PolicyMatch.matches(pattern, topic))) return entries
     return entries.map((entry) => {
       if (entry.match.topic === topic) return entry
-      const { max_age, max_attempts: _, on_full, ...rest } = entry.policy
+      const { max_age, max_attempts: _, on_expired, on_full, ttl, ...rest } = entry.policy
       const policy: Policy = {
         ...rest,
         ...(on_full === undefined || on_full === "dead_letter" ? {} : { on_full }),
-        ...(max_age === undefined || on_full !== "drop_oldest" ? {} : { max_age })
+        ...(max_age === undefined || on_full !== "drop_oldest" ? {} : { max_age }),
+        ...(on_expired === undefined || on_expired === "dead_letter" ? {} : { on_expired }),
+        ...(ttl === undefined || on_expired === "dead_letter" ? {} : { ttl })
       }
       return { ...entry, policy }
     })

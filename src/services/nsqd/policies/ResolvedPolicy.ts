@@ -93,6 +93,8 @@ export class ChannelPolicy {
   /** The fields that policies set, with the policy of each. */
   inForce: InForce = {}
   ttlMillis = 0
+  /** Whether expired messages become dead letters; they are dropped otherwise. */
+  buriesExpired = false
   /** Deliveries after which a message that is not finished is a dead letter. */
   maxAttempts = 0
   /** Whether the disconnection of a consumer counts as a failed attempt. */
@@ -112,6 +114,7 @@ export class ChannelPolicy {
   update(inForce: InForce): void {
     this.inForce = inForce
     this.ttlMillis = millisIn(inForce, "ttl")
+    this.buriesExpired = inForce.on_expired?.value === "dead_letter"
     this.maxAttempts = numberIn(inForce, "max_attempts")
     this.countDisconnects = inForce.count_disconnects?.value === true
     this.deadLetter = deadLetterIn(inForce)

@@ -22,13 +22,14 @@ describe("PolicyCheck", () => {
       problem({ match: "a", on_full: "drop" }),
       "on_full: must be one of reject, drop_oldest, dead_letter"
     )
+    assert.strictEqual(problem({ match: "a", on_expired: "keep" }), "on_expired: must be one of drop, dead_letter")
     assert.include(problem({ match: "a", dead_letter: "{queue}" }), "dead_letter: must be the name of a topic")
     assert.strictEqual(problem({ match: "a", count_disconnects: 1 }), "count_disconnects: must be true or false")
     assert.include(
       problem({ match: "a", client_publish_rate: "5" }),
       "client_publish_rate: must be a number of messages"
     )
-    assert.include(problem({ match: "a", max_dept: 1 }), "max_dept: unknown field; the fields are ttl, ")
+    assert.include(problem({ match: "a", max_dept: 1 }), "max_dept: unknown field; the fields are ttl, on_expired, ")
     assert.strictEqual(
       problem({ match: "a/b", publish_rate: 1 }),
       "publish_rate: is a field of topics, and \"a/b\" is a pattern of channels"

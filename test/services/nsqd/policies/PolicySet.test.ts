@@ -43,6 +43,23 @@ describe("PolicySet", () => {
     assert.strictEqual(set.ofTopic("axc").max_bytes?.value, 1)
   })
 
+  it("a pattern with wildcards neither moves nor drops expired dead letters of its own, and the name of their topic does", () => {
+    const set = new PolicySet([
+      { match: "*", ttl: "1h", on_expired: "dead_letter" },
+      { match: "payments*", ttl: "2h", on_expired: "drop" },
+      { match: "orders.dlq", ttl: "3h", on_expired: "dead_letter" }
+    ], [])
+    const values = (topic: string) => {
+      const { on_expired: onExpired, ttl } = set.ofChannel(topic, "c")
+      return [ttl?.value, onExpired?.value]
+    }
+    assert.deepStrictEqual(values("users"), ["1h", "dead_letter"])
+    assert.deepStrictEqual(values("users.dlq"), [undefined, undefined])
+    assert.deepStrictEqual(values("payments.dlq"), ["2h", "drop"])
+    assert.deepStrictEqual(values("orders.dlq"), ["3h", "dead_letter"])
+    assert.deepStrictEqual(Object.keys(set.ofTopic("users")), ["ttl", "on_expired"])
+  })
+
   it("a pattern with many wildcards is matched in a short time", () => {
     const set = new PolicySet([{ match: "*a".repeat(60), max_depth: 1 }], [])
     assert.deepStrictEqual(set.ofTopic(`${"a".repeat(63)}b`), {})
