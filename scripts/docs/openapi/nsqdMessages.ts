@@ -33,7 +33,11 @@ const messageHeaders = [
 const publishFailures = [
   ...topicFailures,
   failure(400, "INVALID_TTL", "the time-to-live of the messages is not valid"),
-  failure(400, "INVALID_HEADERS: <reason>", "the headers of the messages are not valid or too large"),
+  failure(
+    400,
+    "INVALID_HEADERS: <reason>",
+    "the headers of the messages are not valid, too large, or ones that only nsqd sets"
+  ),
   tooManyTopics,
   failure(429, "RATE_LIMITED: <reason>", "messages arrive faster than a policy permits"),
   failure(503, "TOPIC_FULL: <reason>", "a limit of a policy has no room for the message"),

@@ -22,6 +22,19 @@ export const maxHeadersBytes = 8192
  */
 export const dedupKeyHeader = "nsq-dedup-key"
 
+/** Those that only nsqd sets: the origin of a dead letter, and the number of its redrives. */
+const ownPrefix = "nsq-origin-"
+const ownNames: ReadonlySet<string> = new Set(["nsq-dead-reason", "nsq-redriven"])
+
+/**
+ * Whether a header, by its name in lower case, is one that only nsqd sets: `nsq-origin-*`, `nsq-dead-reason` and `nsq-redriven`
+ * (docs/policies.md#dead-letters).
+ *
+ * @since 0.2.0
+ * @category predicates
+ */
+export const isOwnHeader = (name: string): boolean => name.startsWith(ownPrefix) || ownNames.has(name)
+
 /**
  * The encoded form of no headers.
  *
@@ -131,6 +144,27 @@ export const decodeHeaders = (block: Uint8Array): Headers | HeadersError => {
   }
   return Object.fromEntries(headers)
 }
+
+/**
+ * Returns why a publisher may not send these headers: a `HeadersError` for the first one that only nsqd sets; `undefined` if there is
+ * none.
+ *
+ * @since 0.2.0
+ * @category codecs
+ */
+export const refuseOwnHeaders = (headers: Headers): HeadersError | undefined => {
+  const name = Object.keys(headers).find((given) => isOwnHeader(given.toLowerCase()))
+  return name === undefined ? undefined : invalid(`only nsqd sets ${JSON.stringify(name)}`)
+}
+
+/**
+ * Encodes the headers of a publish. Returns a `HeadersError` where `encodeHeaders` does, and for headers that only nsqd sets.
+ *
+ * @since 0.2.0
+ * @category codecs
+ */
+export const encodePublishedHeaders = (headers: Headers): Buffer | HeadersError =>
+  refuseOwnHeaders(headers) ?? encodeHeaders(headers)
 
 /**
  * Decodes headers that were checked before. Lines without a colon are left out.

@@ -3,7 +3,7 @@
  * PUB. Pure; `CommandDecoder` finds the line.
  */
 import { type Malformed, malformed } from "./Decoded.ts"
-import { decodeHeaders, dedupKeyHeader, HeadersError, maxHeadersBytes } from "./Headers.ts"
+import { decodeHeaders, dedupKeyHeader, HeadersError, maxHeadersBytes, refuseOwnHeaders } from "./Headers.ts"
 
 /** The headers, which have been checked, and where the body's size begins and the body ends. */
 export interface HeadersAndBody {
@@ -38,5 +38,7 @@ export const readHeadersAndBody = (
   const headers = Buffer.from(buffer.subarray(at + 4, start))
   const decoded = decodeHeaders(headers)
   if (decoded instanceof HeadersError) return bad(decoded.message)
+  const refused = refuseOwnHeaders(decoded)
+  if (refused !== undefined) return bad(refused.message)
   return { _tag: "HeadersAndBody", headers, dedupKey: decoded[dedupKeyHeader], start, end: bodyEnd }
 }

@@ -1,6 +1,6 @@
 /** Publishes with headers (docs/headers.md): the headers and the span of a publish, and the command for servers that have headers. */
 import { Effect, type Tracer } from "effect"
-import { dedupKeyHeader, encodeHeaders, type HeadersError } from "../../protocol/client/Headers.ts"
+import { dedupKeyHeader, encodePublishedHeaders, type HeadersError } from "../../protocol/client/Headers.ts"
 import type { Encodable } from "./CommandOutput.ts"
 import type { PublishOptions } from "./ProducerOptions.ts"
 import { putSized } from "./Publishing.ts"
@@ -43,7 +43,7 @@ export const headersOf = (
   traceContext: boolean
 ): Effect.Effect<(index?: number) => Buffer | HeadersError> => {
   const make = (span: Tracer.AnySpan | undefined) => (index?: number) =>
-    encodeHeaders({
+    encodePublishedHeaders({
       ...(span === undefined ? {} : { traceparent: traceparentOf(span) }),
       ...headers,
       ...(dedupKey === undefined ? {} : { [dedupKeyHeader]: index === undefined ? dedupKey : `${dedupKey}#${index}` })

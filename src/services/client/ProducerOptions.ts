@@ -77,8 +77,8 @@ export interface PublishOptions {
   readonly key?: string
   /**
    * Headers of the message, whose names become lower case (docs/headers.md). A server that does not have headers, such as NSQ's nsqd,
-   * gets the message without them. Each message of `publishAll` is then published by itself. Headers that are not valid fail with
-   * the reason `PublishRefused`. Default: no headers.
+   * gets the message without them. Each message of `publishAll` is then published by itself. Headers that are not valid, or
+   * that only nsqd sets, such as `nsq-origin-topic`, fail with the reason `PublishRefused`. Default: no headers.
    */
   readonly headers?: Headers
   /**

@@ -4,7 +4,7 @@
  */
 import { Duration, Effect, type Scope } from "effect"
 import type { HttpClient } from "effect/http"
-import type { Headers } from "../../protocol/client/Headers.ts"
+import { encodeHeaders, type Headers, isOwnHeader } from "../../protocol/client/Headers.ts"
 import { isValidName } from "../../protocol/client/Names.ts"
 import { type ClientError, Consumer, Producer, Topic } from "../client/index.ts"
 import { limitsOfServer } from "../client/ProducerOptions.ts"
@@ -90,6 +90,19 @@ const check = (options: NsqToNsqOptions): Effect.Effect<void, ToolError> => {
       : Effect.void)
 }
 
+/**
+ * The headers of a copy. The destination refuses those that only nsqd sets: they would say that it has moved the message itself. They get
+ * other names, or are left out if there is no room for these.
+ */
+const copiedHeaders = (headers: Headers): Headers => {
+  const all = Object.entries(headers)
+  if (!all.some(([name]) => isOwnHeader(name))) return headers
+  const renamed = Object.fromEntries(all.map(([name, value]) => [isOwnHeader(name) ? `copied-${name}` : name, value]))
+  return Buffer.isBuffer(encodeHeaders(renamed))
+    ? renamed
+    : Object.fromEntries(all.filter(([name]) => !isOwnHeader(name)))
+}
+
 /** Forwards messages until interrupted; messages in flight are still published. */
 export const main = Effect.fn("nsq_to_nsq")(function*(
   options: NsqToNsqOptions
@@ -118,7 +131,8 @@ export const main = Effect.fn("nsq_to_nsq")(function*(
     const settings = yield* Sources.consumerOptions(options, program, from, options.channel)
     const consumer = yield* Consumer.make({ ...settings, topic: Topic.bytes(from) })
     const topic = Topic.bytes(destinationTopic === "" ? from : destinationTopic)
-    const publishTo = (body: Uint8Array, headers: Headers) => (index: number) => {
+    const publishTo = (body: Uint8Array, given: Headers) => (index: number) => {
+      const headers = copiedHeaders(given)
       const producer = producers[index]
       return producer === undefined
         ? Effect.die(new Error(`invariant: no destination ${index}`))

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import {
   decodeHeaders,
   encodeHeaders,
+  encodePublishedHeaders,
   type Headers,
   HeadersError,
   headerValue,
@@ -29,6 +30,24 @@ describe("headers of messages", () => {
     assert.deepStrictEqual(readHeaders(block), headers)
     for (const [name, value] of Object.entries(headers)) assert.strictEqual(headerValue(block, name), value)
     assert.isUndefined(headerValue(block, "missing-header"))
+  })
+
+  it("a publisher may not set the headers of nsqd", () => {
+    const published = (headers: Headers): string => {
+      const block = encodePublishedHeaders(headers)
+      return Buffer.isBuffer(block) ? block.toString() : block.message
+    }
+    assert.strictEqual(
+      published({ a: "1", "nsq-origin-topic": "t" }),
+      "invalid headers: only nsqd sets \"nsq-origin-topic\""
+    )
+    assert.strictEqual(published({ "Nsq-Origin-Own": "1" }), "invalid headers: only nsqd sets \"Nsq-Origin-Own\"")
+    assert.strictEqual(published({ "nsq-dead-reason": "" }), "invalid headers: only nsqd sets \"nsq-dead-reason\"")
+    assert.strictEqual(published({ "NSQ-redriven": "1" }), "invalid headers: only nsqd sets \"NSQ-redriven\"")
+    assert.strictEqual(
+      published({ "nsq-dedup-key": "1", "nsq-expires": "2", "nsq-original": "3", "x-nsq-origin-topic": "4" }),
+      "nsq-dedup-key:1\nnsq-expires:2\nnsq-original:3\nx-nsq-origin-topic:4\n"
+    )
   })
 
   it("headers are lines of names in lower case and values", () => {

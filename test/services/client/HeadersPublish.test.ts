@@ -112,5 +112,7 @@ describe("the headers of a Producer's messages", () => {
       const error = yield* Effect.flip(producer.publish("orders", "tea", { headers: { "two words": "" } }))
       assert.strictEqual(error.reason._tag, "PublishRefused")
       assert.include(error.message, "the name \"two words\" is not a token of HTTP in lower case")
+      const forged = yield* Effect.flip(producer.publish("orders", "tea", { headers: { "nsq-origin-topic": "t" } }))
+      assert.include(forged.message, "E_BAD_MESSAGE HPUB invalid headers: only nsqd sets \"nsq-origin-topic\"")
     }).pipe(Effect.scoped, Effect.provide(network)))
 })

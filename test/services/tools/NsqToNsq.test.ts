@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Queue } from "effect"
+import { Deferred, Effect, Fiber, Layer, Queue, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
-import { Broker } from "../../../src/broker.ts"
+import { Broker, consume, publish as publishHere } from "../../../src/broker.ts"
+import { messageKey } from "../../../src/protocol/client/Message.ts"
+import { ChannelName, TopicName } from "../../../src/protocol/client/Names.ts"
 import { Consumer, Producer, Topic } from "../../../src/services/client/index.ts"
 import * as Forwarding from "../../../src/services/tools/Forwarding.ts"
 import * as NsqToNsq from "../../../src/services/tools/NsqToNsq.ts"
@@ -39,6 +41,29 @@ describe("nsq_to_nsq", () => {
       yield* Fiber.interrupt(copying)
       const channel = (yield* Broker).findTopic("from")?.channel("nsq_to_nsq")
       assert.strictEqual(channel?.depth, 0)
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("a copy of a dead letter has its origin under other names, or without it if these have no room", () =>
+    Effect.gen(function*() {
+      const bury = (body: string, key: string) =>
+        Effect.gen(function*() {
+          yield* publishHere("orders", Buffer.from(body), { headers: { key } })
+          const channel = (yield* Broker).findTopic("orders")?.channel("billing")
+          yield* consume("orders", "billing").pipe(
+            Stream.take(1),
+            Stream.runForEach(({ id }) => Effect.sync(() => channel?.rejectAny(messageKey(id), "bad")))
+          )
+        })
+      const long = "x".repeat(8020)
+      yield* Broker.use((broker) => broker.channel(TopicName.make("orders"), ChannelName.make("billing")))
+      yield* bury("a", "1")
+      yield* bury("b", long)
+      const copying = yield* Effect.forkScoped(NsqToNsq.main({ ...options, topics: ["orders.dlq"], maxInFlight: 1 }))
+      const [a, b] = yield* consume("to", "c", { maxInFlight: 2 }).pipe(Stream.take(2), Stream.runCollect)
+      assert.deepInclude(a!.headers, { key: "1", "copied-nsq-origin-topic": "orders", "copied-nsq-dead-reason": "bad" })
+      assert.deepStrictEqual(Object.keys(a!.headers).filter((name) => name.startsWith("nsq-")), [])
+      assert.deepStrictEqual(b!.headers, { key: long })
+      yield* Fiber.interrupt(copying)
     }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect("messages that a silent destination does not confirm go to another one within a second", () =>

@@ -4,7 +4,7 @@
  */
 import { type Cause, Duration, Effect, Queue, Stream } from "effect"
 import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
-import { dedupKeyHeader, encodeHeaders, type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
+import { dedupKeyHeader, encodePublishedHeaders, type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import { decodeMessage, type Message, messageKey } from "../../../protocol/client/Message.ts"
 import { frameBodyStart, frameHeaders } from "../../../protocol/client/MessageBatch.ts"
 import { ChannelName, TopicName } from "../../../protocol/client/Names.ts"
@@ -70,7 +70,10 @@ export interface TypedDelivery<A, E> extends Delivery {
 export interface PublishOptions {
   /** Delay until the messages are delivered. Default: 0. */
   readonly delay?: Duration.Input
-  /** Headers of the messages, whose names become lower case. Default: no headers. */
+  /**
+   * Headers of the messages, whose names become lower case. Those that only nsqd sets, such as `nsq-origin-topic`, are refused with the
+   * reason `Rejection`. Default: no headers.
+   */
   readonly headers?: Headers
   /**
    * A key by which the topic recognizes the same publish within the window of its policy `dedup_window`, and does not store it again.
@@ -110,7 +113,7 @@ const publishBodies = Effect.fnUntraced(function*(
   // A delay belongs to a single message, so delayed bodies are published one by one.
   const batches = delay > 0 ? all.map((body) => [body]) : [all]
   const dedupKey = options?.dedupKey
-  const headers = encodeHeaders({
+  const headers = encodePublishedHeaders({
     ...options?.headers,
     ...(dedupKey === undefined ? {} : { [dedupKeyHeader]: dedupKey })
   })

@@ -3,7 +3,7 @@
  */
 import { isUtf8 } from "node:buffer"
 import type { IncomingMessage } from "node:http"
-import { dedupKeyHeader, encodeHeaders, HeadersError } from "../../../protocol/client/Headers.ts"
+import { dedupKeyHeader, encodePublishedHeaders, HeadersError } from "../../../protocol/client/Headers.ts"
 
 const prefix = "nsq-header-"
 const asGiven = new Set(["traceparent", "tracestate", dedupKeyHeader])
@@ -36,5 +36,5 @@ export const headersOf = (
     const value = bytes.toString("utf8")
     found.set(name, before === undefined ? value : `${before}, ${value}`)
   }
-  return found === undefined ? undefined : encodeHeaders(Object.fromEntries(found))
+  return found === undefined ? undefined : encodePublishedHeaders(Object.fromEntries(found))
 }

@@ -70,6 +70,19 @@ const durable = <A, E, R>(test: Effect.Effect<A, E, R>) =>
     yield* broker.stop
   }).pipe(Effect.provide(layer))
 
+describe("headers that only nsqd sets", () => {
+  it.effect("a publish of the program is refused with them", () =>
+    Effect.gen(function*() {
+      const { message, reason } = yield* Effect.flip(
+        publish("t", bytes("a"), { headers: { "nsq-origin-topic": "orders" } }).pipe(
+          Effect.catchTag("StorageError", Effect.die)
+        )
+      )
+      assert.strictEqual(reason._tag, "Rejection")
+      assert.include(message, "only nsqd sets \"nsq-origin-topic\"")
+    }).pipe(Effect.provide(brokerWith())))
+})
+
 describe("headers of messages in memory", () => {
   it.effect("consumers that read headers get them, others get plain messages, in order", () =>
     mixed.pipe(Effect.provide(brokerWith())))

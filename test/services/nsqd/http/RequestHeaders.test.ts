@@ -63,6 +63,10 @@ describe("headers over HTTP", () => {
         yield* publish(api, "/pub?topic=t", "tea", { "Nsq-Header-Key": "x".repeat(8190) }),
         refusal(400, "INVALID_HEADERS: 8195 bytes are more than the maximum of 8192")
       )
+      assert.strictEqual(
+        yield* publish(api, "/mpub?topic=t&ttl=30s", "tea", { "Nsq-Header-Nsq-Origin-Topic": "orders" }),
+        "400 {\"message\":\"INVALID_HEADERS: only nsqd sets \\\"nsq-origin-topic\\\"\"}"
+      )
       assert.isUndefined(api.broker.findTopic("t"))
     }))
 

@@ -118,6 +118,11 @@ describe("headers over TCP", () => {
       "HPUB orders",
       [size(4), Buffer.from("A:1\n"), size(1), Buffer.from("x")],
       "E_BAD_MESSAGE HPUB invalid headers: the name \"A\" is not a token of HTTP in lower case"
+    ],
+    [
+      "HPUB orders",
+      [size(20), Buffer.from("nsq-origin-topic:ab\n"), size(1), Buffer.from("x")],
+      "E_BAD_MESSAGE HPUB invalid headers: only nsqd sets \"nsq-origin-topic\""
     ]
   ]
   for (const [line, rest, error] of refused) {
