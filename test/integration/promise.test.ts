@@ -143,6 +143,22 @@ describe("the producer and the consumer for programs without Effect", () => {
     assert.deepStrictEqual(given, ["bad: poisonous"])
   })
 
+  it("a message that its handler rejects becomes a dead letter of nsqd, with the reason", async () => {
+    await using producer = createProducer({ servers })
+    await producer.publish("rejecting", "tea")
+    await using consumer = createConsumer({ topic: "rejecting", channel: "c", servers })
+    const given = new Promise((resolve) => consumer.on("givenUp", (_, error) => resolve(error)))
+    void consumer.run((message) => message.reject("sold out"))
+    const error = await given
+    assert.strictEqual(codeOf(error), "ERR_NSQ_MESSAGE_REJECTED")
+    await using dead = createConsumer({ topic: "rejecting.dlq", channel: "c", servers })
+    for await (const letter of dead) {
+      assert.deepStrictEqual([letter.text(), letter.headers["nsq-dead-reason"]], ["tea", "sold out"])
+      letter.finish()
+      break
+    }
+  })
+
   it("retry of a consumer sets the delays of requeues, and its end gives the message up", async () => {
     await using producer = createProducer({ servers })
     await producer.publish("retried", "bad")

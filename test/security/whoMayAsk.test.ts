@@ -71,6 +71,7 @@ const nsqd: Table = {
   "GET /sub": "start",
   "POST /sub/finish": "change",
   "POST /sub/requeue": "change",
+  "POST /sub/reject": "change",
   "POST /sub/touch": "change",
   "POST /sub/ready": "change",
   "GET /config/:name": "read",

@@ -279,6 +279,13 @@ export const messages: ReadonlyArray<Endpoint> = [
     ],
     failures: [...messageFailures, failure(400, "INVALID_DEFER", "`defer` is out of range")]
   }),
+  consuming("/sub/reject", "Makes a message a dead letter (REQ with a reason)", {
+    parameters: [
+      subscription,
+      messageId,
+      query("reason", "why, at most 256 characters; default `rejected`", "not JSON")
+    ]
+  }),
   consuming("/sub/touch", "Restarts the timeout of a message (TOUCH)", { parameters: [subscription, messageId] }),
   consuming("/sub/ready", "Changes the messages in flight at a time (RDY)", {
     parameters: [

@@ -58,6 +58,11 @@ export const MessageIdParameter = Schema.String.pipe(
 )
 
 const Body = Schema.Uint8Array.pipe(Schema.check(Schema.makeFilter((body: Uint8Array) => body.length > 0)))
+/** The rest of a line. */
+const Reason = Schema.String.check(
+  Schema.isMinLength(1),
+  Schema.makeFilter((reason: string) => !reason.includes("\n"))
+)
 const Count = Schema.Int.pipe(Schema.check(Schema.isGreaterThanOrEqualTo(0)))
 
 /**
@@ -81,7 +86,12 @@ export const Command = Schema.TaggedUnion({
   },
   RDY: { count: Count },
   FIN: { id: MessageIdParameter },
-  REQ: { id: MessageIdParameter, delayMillis: Count },
+  REQ: {
+    id: MessageIdParameter,
+    delayMillis: Count,
+    /** Rejects the message, at a server that has it negotiated; NSQ's nsqd ignores it. */
+    reason: Schema.optionalKey(Reason)
+  },
   TOUCH: { id: MessageIdParameter },
   CLS: {},
   NOP: {}
@@ -138,8 +148,12 @@ export const encodeCommand = (command: Command): Buffer => {
     case "FIN":
     case "TOUCH":
       return Buffer.from(`${command._tag} ${command.id}\n`, "latin1")
-    case "REQ":
-      return Buffer.from(`REQ ${command.id} ${command.delayMillis}\n`, "latin1")
+    case "REQ": {
+      const { delayMillis, id, reason } = command
+      return reason === undefined
+        ? Buffer.from(`REQ ${id} ${delayMillis}\n`, "latin1")
+        : Buffer.from(`REQ ${id} ${delayMillis} ${reason}\n`)
+    }
     case "CLS":
     case "NOP":
       return Buffer.from(`${command._tag}\n`)

@@ -71,6 +71,8 @@ export type ClientErrorReason = Data.TaggedEnum<{
   InvalidMessage: { readonly topic: string; readonly description: string }
   /** A message was delivered more than `maxAttempts` times; a consumer gives it up for this cause without handling it. */
   TooManyAttempts: { readonly topic: string; readonly description: string }
+  /** A program has rejected a message (`Delivery.reject`); the description is its reason. */
+  MessageRejected: { readonly topic: string; readonly description: string }
   /** A request to nsqlookupd failed, or its response is not valid. */
   LookupFailure: { readonly address: string; readonly description: string }
 }>

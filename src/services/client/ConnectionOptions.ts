@@ -90,6 +90,7 @@ export const identify = (options: ConnectionOptions): string => {
     output_buffer_timeout: millis(options.outputBufferTimeout ?? 250),
     topology_region: options.topologyRegion ?? "",
     topology_zone: options.topologyZone ?? "",
-    headers: true
+    headers: true,
+    reject: true
   })
 }

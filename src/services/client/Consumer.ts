@@ -180,6 +180,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
       : yield* Producer.make({ servers: options.servers, connection: options.connection ?? {}, ...limitsOfServer }),
     context: yield* Effect.context<R>()
   })
+  subscription.onReject = (held, reason) => handling.reject(held, reason)
 
   const use = Effect.fnUntraced(function*(connection: NsqdConnection, { connected, served }: Links.Progress) {
     // A consumer that stops subscribes to nothing; its connections end soon.

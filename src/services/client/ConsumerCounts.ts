@@ -11,6 +11,8 @@ export interface Totals {
   /** Messages that were processed; without those that were given up, and without duplicates. */
   processed: number
   requeued: number
+  /** Messages that became dead letters of nsqd. */
+  rejected: number
   givenUp: number
   /** Messages that were finished because their key was processed before. */
   duplicates: number
@@ -32,6 +34,7 @@ export const noTotals = (): Totals => ({
   received: 0,
   processed: 0,
   requeued: 0,
+  rejected: 0,
   givenUp: 0,
   duplicates: 0,
   failed: 0,
@@ -51,6 +54,7 @@ const metrics: ReadonlyArray<readonly [keyof Totals, Metric.Counter<number>]> = 
   ["received", counter("nsq_consumer_received", "Messages that arrived")],
   ["processed", outcome("processed")],
   ["requeued", outcome("requeued")],
+  ["rejected", outcome("rejected")],
   ["givenUp", outcome("given_up")],
   ["duplicates", outcome("duplicate")],
   ["failed", counter("nsq_consumer_failures", "Messages whose handler failed")],

@@ -12,6 +12,9 @@ import { Data, type Duration } from "effect"
  *   deliveries, or when `retry` has ended, the message is given up instead.
  * - `GiveUp` gives the message up at once: the consumer publishes it to `deadLetter`, runs `onGivenUp` and finishes it. The consumer
  *   does not back off.
+ * - `Reject` gives the message up like `GiveUp`, but nsqd makes it a dead letter (docs/policies.md#dead-letters) in place of the
+ *   consumer, with the `reason`, by default the message of the error. At a server that has no dead letters, such as NSQ's nsqd, it is
+ *   `GiveUp`.
  *
  * @since 0.2.0
  * @category models
@@ -20,6 +23,7 @@ export type Decision = Data.TaggedEnum<{
   Finish: {}
   Requeue: { readonly delay?: Duration.Input; readonly backoff?: boolean }
   GiveUp: {}
+  Reject: { readonly reason?: string }
 }>
 
 /**

@@ -1,5 +1,5 @@
 /**
- * A message in the hands of a consuming program. It is acknowledged once: the first finish or requeue counts.
+ * A message in the hands of a consuming program. It is acknowledged once: the first finish, requeue or reject counts.
  */
 import type { Duration, Effect } from "effect"
 import type { Headers } from "../../protocol/client/Headers.ts"
@@ -47,6 +47,15 @@ export interface Delivery<A> {
     readonly delay?: Duration.Input
     readonly backoff?: boolean
   }) => Effect.Effect<void>
-  /** Restarts the timeout of the message. Has no effect after finish or requeue. */
+  /**
+   * Gives the message up for this reason, of at most 256 characters: nsqd makes it a dead letter (docs/policies.md#dead-letters) after
+   * `onGivenUp`. At a server that has no dead letters, such as NSQ's nsqd, the consumer publishes it to `deadLetter` and finishes it, also
+   * without one. The consumer does not back off. Completes when the message is acknowledged; a failure on the way is logged and requeues
+   * it. Default: `rejected`.
+   *
+   * @since 0.2.0
+   */
+  readonly reject: (reason?: string) => Effect.Effect<void>
+  /** Restarts the timeout of the message. Has no effect after finish, requeue or reject. */
   readonly touch: Effect.Effect<void>
 }

@@ -12,6 +12,7 @@ import type { Deduplication } from "./Deduplication.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { Held } from "./Held.ts"
 import type { ProducerService } from "./Producer.ts"
+import * as Rejection from "./Rejection.ts"
 import type { RequeueDelays } from "./RequeueDelays.ts"
 import type { Subscription } from "./Subscription.ts"
 
@@ -173,6 +174,13 @@ export class Handling<A, R> {
     return Decision.$match(decision, {
       Finish: () => Effect.sync(() => delivery.finishNow()),
       GiveUp: () => this.giveUp(delivery, cause, "continue"),
+      Reject: ({ reason }) =>
+        this.giveUp(
+          delivery,
+          cause,
+          "continue",
+          reason === undefined ? Rejection.reasonOf(cause) : Rejection.printable(reason)
+        ),
       Requeue: ({ backoff = backsOff, delay }) => {
         const signal = backoff ? "backoff" : "continue"
         if (this.maxAttempts > 0 && delivery.attempts >= this.maxAttempts) return this.giveUp(delivery, cause, signal)
@@ -185,22 +193,43 @@ export class Handling<A, R> {
     })
   }
 
-  /** Publishes a message as a dead letter, runs `onGivenUp` and finishes it, or requeues it if that fails. */
-  private giveUp(delivery: Held<A>, cause: Cause.Cause<unknown>, signal: BackoffSignal): Effect.Effect<void> {
+  /** Gives up a message that the program rejects. */
+  reject(delivery: Held<A>, reason: string): Effect.Effect<void> {
+    const { context, options: { topic } } = this.surroundings
+    const cause = new ClientError({
+      reason: ClientErrorReason.MessageRejected({ topic: topic.name, description: reason })
+    })
+    return Effect.provideContext(this.giveUp(delivery, Cause.fail(cause), "continue", reason), context)
+  }
+
+  /**
+   * Publishes a message as a dead letter, runs `onGivenUp` and finishes it, or requeues it if that fails. With a `rejection`, a server
+   * that has dead letters makes it one instead.
+   */
+  private giveUp(
+    delivery: Held<A>,
+    cause: Cause.Cause<unknown>,
+    signal: BackoffSignal,
+    rejection?: string
+  ): Effect.Effect<void> {
     const { channel, context, options, producer } = this.surroundings
     const { deadLetter, onGivenUp, topic } = options
-    const publish = producer === undefined || deadLetter === undefined
+    const reason = delivery.canBeRejected ? rejection : undefined
+    const publish = producer === undefined || deadLetter === undefined || reason !== undefined
       ? Effect.void
       : Effect.suspend(() =>
         producer.publish(deadLetter, DeadLetter.fromDelivery(delivery, { topic: topic.name, channel }, cause))
       )
-    const line = `msg ${delivery.id} attempted ${delivery.attempts} times, giving up`
+    const line = rejection === undefined
+      ? `msg ${delivery.id} attempted ${delivery.attempts} times, giving up`
+      : `msg ${delivery.id} is rejected: ${rejection}`
     const given = onGivenUp === undefined
       ? this.isExhausted(delivery) ? Effect.logWarning(line) : Effect.logWarning(line, cause)
       : Effect.provideContext(Effect.suspend(() => onGivenUp(delivery, cause)), context)
     return Effect.matchCauseEffect(Effect.andThen(publish, given), {
       onSuccess: () =>
         Effect.sync(() => {
+          if (reason !== undefined) return delivery.rejectNow(reason, signal)
           this.counts.givenUp++
           delivery.finishNow(signal)
         }),

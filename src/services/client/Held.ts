@@ -18,14 +18,16 @@ import type { ClientError } from "./ClientError.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { Member } from "./Member.ts"
 import { spanOf } from "./MessageTrace.ts"
+import * as Rejection from "./Rejection.ts"
 
 /** What a message needs from its subscription. */
 export interface Owner<A> {
-  readonly counts: { finished: number; requeued: number }
+  readonly counts: { finished: number; requeued: number; rejected: number }
   readonly decode: (body: Uint8Array) => Effect.Effect<A, ClientError>
   readonly requeueDelay: (attempts: number) => Effect.Effect<number>
   readonly wallMillis: (monotonic: number) => number
   readonly touch: (held: Held<A>) => void
+  readonly reject: (held: Held<A>, reason: string) => Effect.Effect<void>
   readonly acknowledge: (held: Held<A>, command: Buffer, signal: BackoffSignal) => void
 }
 
@@ -188,6 +190,22 @@ export class Held<A> implements Delivery<A> {
     this.owner.counts.requeued++
     const command = encodeCommand({ _tag: "REQ", id: this.id, delayMillis: Math.round(delayMillis) })
     this.owner.acknowledge(this, command, signal)
+  }
+
+  /** Whether the server makes dead letters of rejected messages. */
+  get canBeRejected(): boolean {
+    return this.member.connection.features.reject
+  }
+
+  reject(reason = ""): Effect.Effect<void> {
+    return Effect.suspend(() => this.acknowledged ? Effect.void : this.owner.reject(this, Rejection.printable(reason)))
+  }
+
+  /** Makes the message a dead letter of a server that has them, with this effect on the backoff. */
+  rejectNow(reason: string, signal: BackoffSignal): void {
+    if (this.acknowledged) return
+    this.owner.counts.rejected++
+    this.owner.acknowledge(this, encodeCommand({ _tag: "REQ", id: this.id, delayMillis: 0, reason }), signal)
   }
 
   get touch(): Effect.Effect<void> {

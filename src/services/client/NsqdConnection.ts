@@ -38,6 +38,8 @@ export const ServerFeatures = Schema.Struct({
   auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
   /** Whether the server has headers of messages; NSQ's has not. */
   headers: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+  /** Whether a REQ with a reason makes a message a dead letter; not of NSQ's. */
+  reject: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
   /** Largest message in bytes. No nsqd states it so far; a proxy may. */
   max_msg_size: Schema.optionalKey(Schema.Int)
 })

@@ -50,7 +50,9 @@ export class Subscription<A> implements Owner<A> {
   /** Messages delivered and not acknowledged. */
   inFlight = 0
   /** Messages since the start, for the metrics. */
-  readonly counts = { received: 0, finished: 0, requeued: 0, backoffs: 0 }
+  readonly counts = { received: 0, finished: 0, requeued: 0, rejected: 0, backoffs: 0 }
+  /** Gives up a message that the program rejects; set by the Consumer. */
+  onReject: (held: Held<A>, reason: string) => Effect.Effect<void> = () => Effect.void
   /** Messages in the hands of a handler or of the program; they are touched before they time out. */
   readonly held = new HeldList<A>()
 
@@ -182,6 +184,10 @@ export class Subscription<A> implements Owner<A> {
     if (held.acknowledged) return
     held.member.send({ _tag: "TOUCH", id: held.id })
     held.since = this.now()
+  }
+
+  reject(held: Held<A>, reason: string): Effect.Effect<void> {
+    return this.onReject(held, reason)
   }
 
   /** Acknowledges a message with the bytes of a command; only the first one counts. */

@@ -20,6 +20,7 @@ const codes: Readonly<Record<ClientErrorReason["_tag"], NsqErrorCode>> = {
   Closed: "ERR_NSQ_CLOSED",
   InvalidMessage: "ERR_NSQ_INVALID_MESSAGE",
   TooManyAttempts: "ERR_NSQ_TOO_MANY_ATTEMPTS",
+  MessageRejected: "ERR_NSQ_MESSAGE_REJECTED",
   LookupFailure: "ERR_NSQ_LOOKUP_FAILED"
 }
 
@@ -71,6 +72,8 @@ export const decisionOf = (decision: Decision): ClientDecision => {
       return ClientDecision.Finish()
     case "giveUp":
       return ClientDecision.GiveUp()
+    case "reject":
+      return ClientDecision.Reject(decision.reason === undefined ? {} : { reason: decision.reason })
     case "requeue": {
       const { action: _action, ...options } = decision
       return ClientDecision.Requeue(options)

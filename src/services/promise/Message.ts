@@ -1,7 +1,7 @@
 /** A message that a consumer of `effect-nsq/promise` received. */
 
 /**
- * A message. It is acknowledged once: the first finish or requeue counts. `A` is the type of its value.
+ * A message. It is acknowledged once: the first finish, requeue or reject counts. `A` is the type of its value.
  *
  * @since 0.2.0
  * @category models
@@ -22,7 +22,7 @@ export interface Message<A = Buffer> {
   readonly address: string
   /** Time at which nsqd redelivers the message unless it is acknowledged or touched, in milliseconds since the Unix epoch. */
   readonly deadline: number
-  /** Whether the program has finished or requeued it. */
+  /** Whether the program has finished, requeued or rejected it. */
   readonly hasResponded: boolean
   /** Returns the body as a string in UTF-8. */
   readonly text: () => string
@@ -32,6 +32,12 @@ export interface Message<A = Buffer> {
   readonly finish: () => void
   /** Returns the message to nsqd for redelivery. */
   readonly requeue: (options?: RequeueOptions) => void
+  /**
+   * Gives the message up for this reason, of at most 256 characters, by default `rejected`: nsqd makes it a dead letter after
+   * `onGivenUp`. At a server that has no dead letters, such as NSQ's nsqd, the consumer publishes it to `deadLetter`, if there is one, and
+   * finishes it. The consumer does not back off.
+   */
+  readonly reject: (reason?: string) => void
   /** Restarts the timeout of the message. Consumers do this themselves unless `autoTouch` is false. */
   readonly touch: () => void
 }
@@ -55,10 +61,13 @@ export interface RequeueOptions {
  * - `finish` acknowledges it as processed.
  * - `requeue` returns it to nsqd. After `maxAttempts` deliveries it is given up instead.
  * - `giveUp` publishes it to `deadLetter`, if there is one, calls `onGivenUp` and finishes it.
+ * - `reject` is the same, but nsqd makes it a dead letter with the reason, by default the message of the error, if it has dead letters.
  *
  * @since 0.2.0
  * @category models
  */
-export type Decision = { readonly action: "finish" } | ({ readonly action: "requeue" } & RequeueOptions) | {
-  readonly action: "giveUp"
-}
+export type Decision =
+  | { readonly action: "finish" }
+  | ({ readonly action: "requeue" } & RequeueOptions)
+  | { readonly action: "giveUp" }
+  | { readonly action: "reject"; readonly reason?: string }

@@ -64,5 +64,11 @@ export class MessageView<A> implements Message<A> {
     Effect.runFork(this.delivery.requeue(options))
   }
 
+  readonly reject = (reason?: string): void => {
+    this.hasResponded = true
+    // Runs `onGivenUp` first.
+    Effect.runFork(this.delivery.reject(reason))
+  }
+
   readonly touch = (): void => Effect.runSync(this.delivery.touch)
 }

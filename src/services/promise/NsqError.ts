@@ -14,6 +14,7 @@
  * - `ERR_NSQ_CLOSED`: the producer or the consumer is closed.
  * - `ERR_NSQ_INVALID_MESSAGE`: a body cannot be decoded.
  * - `ERR_NSQ_TOO_MANY_ATTEMPTS`: a message was delivered more than `maxAttempts` times.
+ * - `ERR_NSQ_MESSAGE_REJECTED`: the program has rejected a message, for the `reason`.
  * - `ERR_NSQ_LOOKUP_FAILED`: a request to nsqlookupd failed, or its response is not valid.
  *
  * @since 0.2.0
@@ -31,6 +32,7 @@ export type NsqErrorCode =
   | "ERR_NSQ_CLOSED"
   | "ERR_NSQ_INVALID_MESSAGE"
   | "ERR_NSQ_TOO_MANY_ATTEMPTS"
+  | "ERR_NSQ_MESSAGE_REJECTED"
   | "ERR_NSQ_LOOKUP_FAILED"
 
 /**

@@ -26,7 +26,8 @@ describe("ConnectionOptions", () => {
       output_buffer_timeout: 250,
       topology_region: "",
       topology_zone: "",
-      headers: true
+      headers: true,
+      reject: true
     })
   })
 

@@ -14,6 +14,7 @@ const delivery: Delivery<never> = {
   value: Effect.never,
   finish: Effect.void,
   requeue: () => Effect.void,
+  reject: () => Effect.void,
   touch: Effect.void
 }
 

@@ -18,6 +18,7 @@ export const fakeConnection = (address: string, features: Partial<ServerFeatures
       snappy: false,
       auth_required: false,
       headers: false,
+      reject: false,
       ...features
     },
     send: (bytes) => void sent.push(Buffer.from(bytes).toString()),

@@ -55,6 +55,11 @@ describe("plain values of the client library", () => {
   it("decisions keep their delay and whether the consumer backs off", () => {
     assert.deepStrictEqual(Conversions.decisionOf({ action: "finish" }), Decision.Finish())
     assert.deepStrictEqual(Conversions.decisionOf({ action: "giveUp" }), Decision.GiveUp())
+    assert.deepStrictEqual(Conversions.decisionOf({ action: "reject" }), Decision.Reject({}))
+    assert.deepStrictEqual(
+      Conversions.decisionOf({ action: "reject", reason: "bad" }),
+      Decision.Reject({ reason: "bad" })
+    )
     assert.deepStrictEqual(
       Conversions.decisionOf({ action: "requeue", delay: 5, backoff: false }),
       Decision.Requeue({ delay: 5, backoff: false })

@@ -34,6 +34,12 @@ export interface Delivery extends Message {
   readonly finish: Effect.Effect<AcknowledgementResult>
   /** Requeues the message, to be redelivered after the delay. Default: no delay. */
   readonly requeue: (delay?: Duration.Input) => Effect.Effect<AcknowledgementResult>
+  /**
+   * Makes the message a dead letter with this reason (docs/policies.md#dead-letters). Default: `rejected`.
+   *
+   * @since 0.2.0
+   */
+  readonly reject: (reason?: string) => Effect.Effect<AcknowledgementResult>
   /** Resets the timeout of the message. */
   readonly touch: Effect.Effect<AcknowledgementResult>
 }
@@ -269,6 +275,7 @@ const deliveryOf = (subscription: Subscription, frame: Buffer): Delivery => {
     finish: Effect.sync(() => subscription.finish(key)),
     requeue: (delay = 0) =>
       Effect.sync(() => subscription.requeue(key, Duration.toMillis(Duration.fromInputUnsafe(delay)))),
+    reject: (reason = "rejected") => Effect.sync(() => subscription.reject(key, reason)),
     touch: Effect.sync(() => subscription.touch(key))
   }
 }

@@ -222,6 +222,10 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
         whole(query, "defer", { min: 0, max: maxDelay }, 0, "INVALID_DEFER"),
         (delay) => subscription.requeue(key, delay)
       )),
+    settle(
+      "reject",
+      (subscription, key, query) => Effect.sync(() => subscription.reject(key, query.get("reason") ?? "rejected"))
+    ),
     post("ready", (subscription, query) => {
       if (!query.has("rdy")) return Effect.fail(fail(400, "MISSING_ARG_RDY"))
       return Effect.map(

@@ -28,9 +28,10 @@ export interface CommandLimits {
 }
 
 const Command = Schema.fromJsonString(Schema.Struct({
-  command: Schema.Literals(["finish", "requeue", "touch", "ready"]),
+  command: Schema.Literals(["finish", "requeue", "reject", "touch", "ready"]),
   id: Schema.optionalKey(Schema.Unknown),
   defer: Schema.optionalKey(Schema.Unknown),
+  reason: Schema.optionalKey(Schema.Unknown),
   rdy: Schema.optionalKey(Schema.Unknown)
 }))
 const decodeCommand = Schema.decodeUnknownResult(Command)
@@ -54,7 +55,7 @@ export const execute = (
   const decoded = decodeCommand(text)
   const failed = (error: string, about: object = {}): string => encodeJson({ event: "error", error, ...about })
   if (Result.isFailure(decoded)) return failed("INVALID_REQUEST")
-  const { command, defer = 0, id, rdy } = decoded.success
+  const { command, defer = 0, id, rdy, reason = "rejected" } = decoded.success
   if (command === "ready") {
     if (!isWhole(rdy, maxRdyCount)) return failed("INVALID_ARG_RDY", { command })
     subscription.setReady(rdy)
@@ -63,11 +64,14 @@ export const execute = (
   if (!isMessageId(id)) return failed("INVALID_ARG_ID", { command })
   const key = messageKey(id)
   if (command === "requeue" && !isWhole(defer, maxDelay)) return failed("INVALID_DEFER", { command, id })
+  if (command === "reject" && typeof reason !== "string") return failed("INVALID_ARG_REASON", { command, id })
   const error = codes[
     command === "finish"
       ? subscription.finish(key)
       : command === "touch"
       ? subscription.touch(key)
+      : command === "reject"
+      ? subscription.reject(key, String(reason))
       : subscription.requeue(key, Number(defer))
   ]
   return error === undefined ? undefined : failed(error, { command, id })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Redacted, Scope } from "effect"
+import { Effect, Exit, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { Broker, consume as consumeHere } from "../../../../src/broker.ts"
 import { AuthError } from "../../../../src/services/nsqd/auth/AuthError.ts"
 import { Authorizer } from "../../../../src/services/nsqd/auth/Authorizer.ts"
 import { until } from "../../../../src/testing/index.ts"
@@ -179,6 +180,26 @@ describe("POST /sub/...", () => {
       yield* TestClock.adjust("10 seconds")
       assert.strictEqual((yield* consumer.next).data["attempts"], 3)
     }).pipe(Effect.provide(quiet)))
+
+  it.live("a rejected message becomes a dead letter with the reason", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const consumer = yield* subscribe(api.port, "&rdy=2")
+      yield* publish(api, "x", "y")
+      const reject = (id: string, reason = "") => post(api, `/sub/reject?subscription=${consumer.id}&id=${id}${reason}`)
+      const x = yield* consumer.next
+      assert.strictEqual(yield* reject(x.id, "&reason=not%20JSON"), "200")
+      assert.strictEqual(yield* reject(x.id), refusal(404, "MESSAGE_NOT_IN_FLIGHT"))
+      assert.strictEqual(yield* reject((yield* consumer.next).id), "200")
+      yield* until(() => channelOf(api)?.deadLetterCount === 2)
+      const reasons = yield* consumeHere("t.dlq", "c", { maxInFlight: 2 }).pipe(
+        Stream.take(2),
+        Stream.map(({ headers }) => headers["nsq-dead-reason"]),
+        Stream.runCollect,
+        Effect.provideService(Broker, api.broker)
+      )
+      assert.deepStrictEqual(reasons, ["not JSON", "rejected"])
+    }))
 
   it.effect("touch resets the timeout of a message, and a message that times out is redelivered", () =>
     Effect.gen(function*() {

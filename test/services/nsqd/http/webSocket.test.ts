@@ -108,10 +108,24 @@ describe("GET /sub as a WebSocket", () => {
       assert.deepStrictEqual(yield* error, ["error", { error: "MESSAGE_NOT_IN_FLIGHT", command: "finish", id }])
       send({ command: "requeue", id, defer: -1 })
       assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_DEFER", command: "requeue", id }])
+      send({ command: "reject", id, reason: 5 })
+      assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_ARG_REASON", command: "reject", id }])
       send({ command: "ready", rdy: 1e6 })
       assert.deepStrictEqual(yield* error, ["error", { error: "INVALID_ARG_RDY", command: "ready" }])
       yield* publish(api, "x")
       assert.strictEqual((yield* next)["body"], "x")
+    }))
+
+  it.live("a rejected message becomes a dead letter", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const { next, send } = yield* connect(api.port)
+      yield* next
+      for (const more of [{ reason: "bad" }, {}]) {
+        yield* publish(api, "x")
+        send({ command: "reject", id: (yield* next)["id"], ...more })
+      }
+      yield* until(() => channelOf(api)?.deadLetterCount === 2)
     }))
 
   it.live("the messages of a client that disconnects, in order or not, are requeued", () =>
