@@ -73,7 +73,7 @@ export const storage: ReadonlyArray<Endpoint> = [
       node,
       query("topic", "name of the topic", "orders", { required: true }),
       query("channel", "the channel whose states count", "billing"),
-      query("state", "`waiting`, `in_flight`, `deferred` or `retained`", "waiting"),
+      query("state", "`waiting`, `in_flight`, `deferred`, `retained` or `dead`", "waiting"),
       query("from", place, "beginning"),
       query("limit", "most messages of the page", "100"),
       query("contains", "only bodies with this text", "tea"),

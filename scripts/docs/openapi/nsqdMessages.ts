@@ -112,7 +112,7 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
       topic,
       query("channel", "the channel whose states count", "billing"),
       query("state", "only messages in this state", "in_flight", {
-        schema: { type: "string", enum: ["waiting", "in_flight", "deferred", "retained"] }
+        schema: { type: "string", enum: ["waiting", "in_flight", "deferred", "retained", "dead"] }
       }),
       query("from", `where to start: ${place}`, "beginning"),
       query("limit", "messages of a page", 100, {

@@ -4,10 +4,10 @@
 import { Schema } from "effect"
 
 /** Where a message of a durable topic is. */
-export const MessageState = Schema.Literals(["waiting", "in_flight", "deferred", "retained"])
+export const MessageState = Schema.Literals(["waiting", "in_flight", "deferred", "retained", "dead"])
 export type MessageState = typeof MessageState.Type
 
-/** A message of a durable topic. */
+/** A message of a durable topic. A `dead` one is a dead letter in the topic of the page. */
 export const BrowsedMessage = Schema.Struct({
   /** The number of the message in its topic, from 1 on. */
   sequence: Schema.Finite,
@@ -43,6 +43,8 @@ export const MessagesPage = Schema.Struct({
   /** The sequence that the next page starts from; null after the last message. */
   next: Schema.NullOr(Schema.Finite),
   /** How many messages were looked at. */
-  scanned: Schema.Finite
+  scanned: Schema.Finite,
+  /** The dead-letter topic that has the messages, whose sequences are theirs; only of a request for the state `dead`. */
+  topic: Schema.optionalKey(Schema.String)
 })
 export type MessagesPage = typeof MessagesPage.Type

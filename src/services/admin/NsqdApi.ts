@@ -67,7 +67,7 @@ export interface ConnectionOptions {
 export interface BrowseOptions {
   /** The channel whose states count. Default: none; messages are then waiting until all channels have finished them. */
   readonly channel?: string
-  /** Only messages in this state. Default: all. */
+  /** Only messages in this state. `dead` are the dead letters of the topic, or of the channel, in their topic. Default: all. */
   readonly state?: MessageState
   /** Where to start: `beginning`, a sequence or a time as in RFC 3339. Default: the beginning. */
   readonly from?: string

@@ -65,7 +65,8 @@ const states = [
   ["waiting", "waiting"],
   ["in_flight", "in_flight"],
   ["deferred", "deferred"],
-  ["retained", "retained"]
+  ["retained", "retained"],
+  ["dead", "dead"]
 ] as const
 
 const optional = (name: string, description: string) =>

@@ -14,11 +14,13 @@ export const states = [
   ["waiting", "waiting"],
   ["in_flight", "in flight"],
   ["deferred", "deferred"],
-  ["retained", "finished, still kept"]
+  ["retained", "finished, still kept"],
+  ["dead", "dead letters"]
 ] as const
 
 /** Returns the name of a state. */
-export const stateName = (state: BrowsedMessage["state"]): string => state === "in_flight" ? "in flight" : state
+export const stateName = (state: BrowsedMessage["state"]): string =>
+  state === "in_flight" ? "in flight" : state === "dead" ? "dead letter" : state
 
 /** Returns when nsqd accepted a message, in Unix milliseconds. */
 export const publishedAt = ({ timestamp }: BrowsedMessage): number => Number(BigInt(timestamp) / 1_000_000n)

@@ -80,7 +80,9 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
   const isRedrivable = origin !== undefined && (state === "waiting" || state === "deferred")
   const isHeld = state === "in_flight" || state === "deferred"
   const request = { params: { node, sequence: String(sequence) }, query: { topic, channel: channel ?? "" } }
-  const actions: ReadonlyArray<Action> = channel === undefined || state === "retained" ? [] : [
+  // The sequence of a dead letter is that of another topic.
+  const isOpen = state !== "retained" && state !== "dead"
+  const actions: ReadonlyArray<Action> = channel === undefined || !isOpen ? [] : [
     ...isHeld
       ? [{
         key: "requeue",

@@ -13,6 +13,8 @@ export const StoredMessagesResponse = Schema.Struct({
   next: Schema.NullOr(Schema.Finite),
   /** How many messages were looked at. */
   scanned: Schema.Finite,
+  /** The dead-letter topic that has the messages; only of a request for the state `dead`. */
+  topic: Schema.optionalKey(Schema.String),
   /** Always empty. */
   message: Schema.String
 })

@@ -5,7 +5,7 @@
  * Hot path: for one message among millions, the others are only searched for the bytes that they would have to contain.
  */
 import { Effect } from "effect"
-import { type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
+import { type Headers, headerValue, readHeaders } from "../../../protocol/client/Headers.ts"
 import { type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import {
   frameAttempts,
@@ -43,11 +43,23 @@ export interface BrowseQuery {
   /** Most messages of a page. */
   readonly limit: number
   readonly filter: BodyFilter
+  /** Only dead letters of this topic, and of this channel unless it is `undefined`. Default: all messages. */
+  readonly origin?: LetterOrigin
   /** Most bytes of a body. */
   readonly bodyBytes: number
   /** The time for one page, in ms. */
   readonly budget: number
 }
+
+/** Where dead letters come from. */
+export interface LetterOrigin {
+  readonly topic: string
+  readonly channel: string | undefined
+}
+
+const isFrom = ({ channel, topic }: LetterOrigin, headers: Buffer): boolean =>
+  headerValue(headers, "nsq-origin-topic") === topic &&
+  (channel === undefined || headerValue(headers, "nsq-origin-channel") === channel)
 
 /** A message in flight. */
 export interface Held {
@@ -109,7 +121,7 @@ export const browse = Effect.fnUntraced(function*(
   time: Time,
   turns: Turns
 ): Effect.fn.Return<BrowsedPage, StorageError> {
-  const { bodyBytes, filter, limit, state: wanted } = query
+  const { bodyBytes, filter, limit, origin, state: wanted } = query
   const channel = query.channel === undefined ? undefined : log.channelNamed(query.channel.name)
   const held = query.channel === undefined ? new Map<number, Held>() : heldBy(query.channel)
   const burying = query.channel?.burying
@@ -135,6 +147,7 @@ export const browse = Effect.fnUntraced(function*(
       const state = stateOf(sequence)
       if (wanted !== undefined && state !== wanted) continue
       const start = starts[sequence - header.first]!
+      if (origin !== undefined && !(header.hasHeaders && isFrom(origin, frameHeaders(frames, start)))) continue
       const body = frames.subarray(
         header.hasHeaders ? frameBodyStart(frames, start) : start + messageFrameHeaderSize,
         starts[sequence - header.first + 1]

@@ -2,8 +2,9 @@
  * `/messages`: shows messages of durable topics without consuming them, and deletes or requeues single ones
  * (docs/protocol/http.md#messages). NSQ has no such endpoints.
  */
-import { Effect, Result, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { isUtf8 } from "node:buffer"
+import { deadLetterName, defaultDeadLetter } from "../../../protocol/client/DeadLetterName.ts"
 import { isChannelName } from "../../../protocol/client/Names.ts"
 import { type BrowsedMessage, type MessagesPage, MessageState } from "../../../protocol/http/MessagesResponse.ts"
 import * as Time from "../../core/Time.ts"
@@ -12,14 +13,15 @@ import * as Arguments from "../../http/Arguments.ts"
 import { fail, HttpFailure, internalError, json } from "../../http/HttpResponse.ts"
 import type { Query, RequestTarget } from "../../http/RequestTarget.ts"
 import { type HttpRequest, type Route, route } from "../../http/Router.ts"
-import * as BodyFilter from "../broker/BodyFilter.ts"
 import { Broker } from "../broker/Broker.ts"
 import { browse, type Browsed, heldBy } from "../broker/Browsing.ts"
 import { Clients } from "../broker/Clients.ts"
 import type { Topic } from "../broker/Topic.ts"
+import { Policies } from "../policies/Policies.ts"
 import { existingChannel, topicNamed } from "./BrokerArguments.ts"
 import { post } from "./BrokerRoute.ts"
 import * as LogPosition from "./LogPosition.ts"
+import * as MessageFilter from "./MessageFilter.ts"
 
 const limits = {
   limit: { min: 1, max: 1000, usual: 100 },
@@ -54,23 +56,6 @@ const stateIn = (query: Query) => {
     ? Effect.succeed(state)
     : Effect.fail(fail(400, "INVALID_ARG_STATE"))
 }
-
-/** Regular expressions are rare: their library is loaded for the first one. */
-const compiler = Effect.promise(() => import("re2js")).pipe(
-  Effect.map(({ RE2JS }) => (regex: string) =>
-    Result.try(() => {
-      const pattern = RE2JS.compile(regex)
-      return (text: string) => pattern.matcher(text).find()
-    })
-  )
-)
-
-const filterIn = Effect.fnUntraced(function*(query: Query) {
-  const regex = query.get("regex")
-  const compile = regex === undefined ? () => Result.fail(undefined) : yield* compiler
-  const filter = BodyFilter.make({ contains: query.get("contains"), json: query.get("json"), regex }, compile)
-  return Result.isSuccess(filter) ? filter.success : yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}`)
-})
 
 /** The path of the messages. */
 export const path = "/messages"
@@ -114,9 +99,10 @@ const textOf = (body: Buffer, isCut: boolean): string | undefined => {
 }
 
 /** The endpoints, for the services of the environment. */
-export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients> = Effect.gen(function*() {
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients | Policies> = Effect.gen(function*() {
   const broker = yield* Broker
   const clients = yield* Clients
+  const policies = yield* Policies
   const time = yield* Time.make
   const turns = yield* Turns
 
@@ -139,25 +125,52 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients> 
     }
   }
 
+  /** What a page is read from. */
+  const sourceOf = Effect.fnUntraced(function*({ query, target }: { query: Query; target: RequestTarget }) {
+    const name = yield* Arguments.topicName(target)
+    const state = yield* stateIn(query)
+    if (state !== "dead") {
+      const topic = yield* topicNamed(name)
+      return { log: yield* LogPosition.logOf(topic), channel: yield* channelIn(topic, query), state }
+    }
+    const channel = query.get("channel")
+    if (channel !== undefined && !isChannelName(channel)) return yield* fail(400, "INVALID_ARG_CHANNEL")
+    const template = String(policies.inForce(name, channel).dead_letter?.value ?? defaultDeadLetter)
+    if (channel === undefined && template.includes("{channel}")) return yield* fail(400, "MISSING_ARG_CHANNEL")
+    const letters = deadLetterName(template, name, channel ?? "")
+    const topic = broker.findTopic(letters)
+    if (topic === undefined && broker.findTopic(name) === undefined) return yield* fail(404, "TOPIC_NOT_FOUND")
+    const log = topic === undefined ? undefined : yield* LogPosition.logOf(topic)
+    // Those that the channels of the dead-letter topic have finished were published again, or consumed.
+    return { log, channel: undefined, state: "waiting" as const, letters, origin: { topic: name, channel } }
+  })
+
   const list = Effect.fnUntraced(
     function*({ target }: HttpRequest) {
       const query = yield* Arguments.query(target)
-      const topic = yield* Effect.flatMap(Arguments.topicName(target), topicNamed)
-      const channel = yield* channelIn(topic, query)
-      const state = yield* stateIn(query)
+      const { channel, letters, log, origin, state } = yield* sourceOf({ query, target })
       const limit = yield* whole(query, "limit")
       const bodyBytes = yield* whole(query, "body_bytes")
       const budget = yield* whole(query, "budget")
-      const filter = yield* filterIn(query)
-      const log = yield* LogPosition.logOf(topic)
+      const filter = yield* MessageFilter.ofQuery(query)
+      const ofLetters = letters === undefined ? {} : { topic: letters }
+      if (log === undefined) return json({ messages: [], next: null, scanned: 0, ...ofLetters } satisfies MessagesPage)
       const from = yield* LogPosition.sequenceOf(log, query.get("from") ?? "beginning", "INVALID_ARG_FROM")
       const { messages, next, scanned } = yield* browse(
         log,
-        { channel, state, from, limit, filter, bodyBytes, budget },
+        { channel, state, from, limit, filter, bodyBytes, budget, ...origin !== undefined && { origin } },
         time,
         turns
       )
-      return json({ messages: messages.map(encode), next: next ?? null, scanned } satisfies MessagesPage)
+      const shown = messages.map(encode)
+      return json(
+        {
+          messages: letters === undefined ? shown : shown.map((message) => ({ ...message, state: "dead" })),
+          next: next ?? null,
+          scanned,
+          ...ofLetters
+        } satisfies MessagesPage
+      )
     },
     Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
     (listing) => Effect.provideService(listing, Broker, broker)

@@ -1,0 +1,25 @@
+/** The filter of messages in the query of a request (docs/protocol/http.md#messages): `contains`, `json` and `regex`. */
+import { Effect, Result } from "effect"
+import { fail, type HttpFailure } from "../../http/HttpResponse.ts"
+import type { Query } from "../../http/RequestTarget.ts"
+import * as BodyFilter from "../broker/BodyFilter.ts"
+
+/** Regular expressions are rare: their library is loaded for the first one. */
+const compiler = Effect.promise(() => import("re2js")).pipe(
+  Effect.map(({ RE2JS }) => (regex: string) =>
+    Result.try(() => {
+      const pattern = RE2JS.compile(regex)
+      return (text: string) => pattern.matcher(text).find()
+    })
+  )
+)
+
+/** Returns the filter; fails with `INVALID_ARG_<NAME>` for a parameter that is not valid. */
+export const ofQuery = Effect.fnUntraced(function*(
+  query: Query
+): Effect.fn.Return<BodyFilter.BodyFilter, HttpFailure> {
+  const regex = query.get("regex")
+  const compile = regex === undefined ? () => Result.fail(undefined) : yield* compiler
+  const filter = BodyFilter.make({ contains: query.get("contains"), json: query.get("json"), regex }, compile)
+  return Result.isSuccess(filter) ? filter.success : yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}`)
+})
