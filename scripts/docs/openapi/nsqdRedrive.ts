@@ -40,6 +40,7 @@ export const redrives: ReadonlyArray<Endpoint> = [
       query("id", "a single message: its id, or the one that it had before", "0d9a3b6e5f4c8001"),
       query("contains", "only bodies with this text", "tea"),
       query("json", "`<path>=<value>`: only JSON with this value at the path", "user.id=42"),
+      query("regex", "only bodies in which this regular expression (RE2) is found", "t[ea]+"),
       query("to", "the topic to publish to; default: the one that each message came from", "orders"),
       query("rate", "messages per second; 0 for no limit", 100, {
         schema: { type: "integer", minimum: 0, default: 0 }
@@ -53,6 +54,7 @@ export const redrives: ReadonlyArray<Endpoint> = [
       failure(400, "INVALID_ARG_TO", "not a valid name of a topic, or the topic itself"),
       failure(400, "INVALID_ARG_RATE", "not a number of messages"),
       failure(400, "INVALID_ARG_JSON", "not a path and a value"),
+      failure(400, "INVALID_ARG_REGEX", "not a regular expression"),
       notDurable,
       failure(409, "REDRIVE_RUNNING", "a redrive of the topic runs")
     ]

@@ -108,6 +108,8 @@ export interface RedriveOptions {
   readonly contains?: string
   /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
   readonly json?: string
+  /** Only bodies in which this regular expression is found. Default: all. */
+  readonly regex?: string
   /** The topic to publish to. Default: the one that each message came from. */
   readonly to?: string
   /** Messages per second. Default: 0, no limit. */

@@ -206,6 +206,7 @@ export const redrive = Command.make(
     id: optional("id", "Only the message with this id, or that had it before"),
     contains: optional("contains", "Only bodies with this text"),
     where: names.where,
+    regex: optional("regex", "Only bodies that this regular expression matches"),
     to: optional("to", "Topic to publish to; default: where each message came from"),
     rate: Flag.Int("rate").pipe(
       Flag.withDescription("Messages per second of each nsqd; 0 for no limit"),
@@ -213,13 +214,14 @@ export const redrive = Command.make(
     ),
     cancel: Flag.Boolean("cancel").pipe(Flag.withDescription("End a redrive"), Flag.withDefault(false))
   },
-  Effect.fnUntraced(function*({ cancel, channel, contains, id, rate, to, topic, where }) {
+  Effect.fnUntraced(function*({ cancel, channel, contains, id, rate, regex, to, topic, where }) {
     const options: NsqdApi.RedriveOptions = {
       rate,
       ...Option.isSome(channel) && { channel: channel.value },
       ...Option.isSome(id) && { id: id.value },
       ...Option.isSome(contains) && { contains: contains.value },
       ...Option.isSome(where) && { json: where.value },
+      ...Option.isSome(regex) && { regex: regex.value },
       ...Option.isSome(to) && { to: to.value }
     }
     const ended = yield* onEach((nsqd): Effect.Effect<RedriveProgress | undefined, AdminError | CliError> =>

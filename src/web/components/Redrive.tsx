@@ -124,7 +124,6 @@ const Form = ({ depth, filter, letters, onMoved, text }: {
     seen.current = end
   }, [redrive, end, onMoved])
   const count = useCount(letters, depth, filter, text, end)
-  const isRegex = filter === "regex" && text !== ""
   const actions: ReadonlyArray<Action> = isRunning
     ? [{
       key: "cancel",
@@ -133,7 +132,7 @@ const Form = ({ depth, filter, letters, onMoved, text }: {
       done: "The redrive has been cancelled.",
       after: refresh
     }]
-    : count === undefined || isRegex
+    : count === undefined
     ? []
     : [{
       key: "redrive",
@@ -180,7 +179,6 @@ const Form = ({ depth, filter, letters, onMoved, text }: {
           />
         </label>
       </div>
-      {isRegex && <p className="muted">A redrive takes a filter by text or JSON, not a regular expression.</p>}
       {redrive !== undefined && redrive !== null && <Progress redrive={redrive} />}
       <Actions label="Redrive of dead letters" actions={actions} />
     </>

@@ -158,7 +158,7 @@ describe("stored messages in nsqadmin's API", () => {
 
         const of = { params, query: { topic: "t.dlq" } }
         assert.strictEqual((yield* storage.redriveProgress(of)).redrive, null)
-        yield* storage.redrive({ params, payload: { topic: "t.dlq", contains: "second", to: "other" } })
+        yield* storage.redrive({ params, payload: { topic: "t.dlq", regex: "^sec", to: "other" } })
         const ended = storage.redriveProgress(of).pipe(
           Effect.repeat({ until: ({ redrive }) => redrive?.state !== "running" })
         )

@@ -32,6 +32,8 @@ export const Redrive = Schema.Struct({
   contains: Schema.optionalKey(Schema.String),
   /** `<path>=<value>` in a body of JSON. */
   json: Schema.optionalKey(Schema.String),
+  /** A regular expression that is found in the body. */
+  regex: Schema.optionalKey(Schema.String),
   /** Default: the topic that each message came from. */
   to: Schema.optionalKey(Schema.String),
   /** Messages per second. Default 0, no limit. */

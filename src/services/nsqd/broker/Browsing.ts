@@ -28,7 +28,7 @@ import type { Channel } from "./Channel.ts"
 import type { Consumer, Subscription } from "./Subscription.ts"
 
 /** Bytes per read if the filter is slow, so that other work has its turn soon. */
-const slowBlockBytes = 64 * 1024
+export const slowBlockBytes = 64 * 1024
 /** Bytes of bodies in a page: the last message may exceed them. */
 const pageBytes = 1024 * 1024
 

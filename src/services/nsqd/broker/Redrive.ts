@@ -20,7 +20,7 @@ import type { TopicLog } from "../log/TopicLog.ts"
 import { joinBodies } from "./Bodies.ts"
 import type { BodyFilter } from "./BodyFilter.ts"
 import type { BrokerError } from "./BrokerError.ts"
-import { heldBy } from "./Browsing.ts"
+import { heldBy, slowBlockBytes } from "./Browsing.ts"
 import type { Channel } from "./Channel.ts"
 
 /** Messages, and bytes of bodies, that are read at once. */
@@ -110,7 +110,7 @@ export const redrive = Effect.fnUntraced(function*(
       }
       return true
     }
-    yield* log.scan(from, each)
+    yield* log.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
     return { found, rest: rest !== undefined && rest < end ? rest : undefined }
   })
 

@@ -2,20 +2,20 @@
  * `/topic/redrive` (docs/protocol/http.md#redrive): publishes dead letters again, says how far that is, and cancels it. One redrive of
  * a topic runs at a time.
  */
-import { Cause, Clock, Effect, Exit, Fiber, Result, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, type Scope } from "effect"
 import { ChannelName, isChannelName, isTopicName } from "../../../protocol/client/Names.ts"
 import type { RedriveProgress } from "../../../protocol/http/RedriveResponse.ts"
 import { Turns } from "../../core/Turns.ts"
 import * as Arguments from "../../http/Arguments.ts"
 import { fail, HttpFailure, internalError, json } from "../../http/HttpResponse.ts"
 import { type HttpRequest, type Route, route } from "../../http/Router.ts"
-import * as BodyFilter from "../broker/BodyFilter.ts"
 import { Broker } from "../broker/Broker.ts"
 import { Publisher } from "../broker/Publisher.ts"
 import { redrive, type RedriveCounts } from "../broker/Redrive.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { refuse, topicNamed } from "./BrokerArguments.ts"
 import * as LogPosition from "./LogPosition.ts"
+import * as MessageFilter from "./MessageFilter.ts"
 
 /** The channel of a dead-letter topic that has none. */
 const usualChannel = ChannelName.make("redrive")
@@ -57,9 +57,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
         if (to !== undefined && (!isTopicName(to) || to === topic.name)) return yield* fail(400, "INVALID_ARG_TO")
         const rateText = query.get("rate") ?? "0"
         const rate = /^\d{1,9}$/.test(rateText) ? Number(rateText) : yield* fail(400, "INVALID_ARG_RATE")
-        const options = { contains: query.get("contains"), json: query.get("json"), regex: undefined }
-        const filter = BodyFilter.make(options, () => Result.fail(undefined))
-        if (Result.isFailure(filter)) return yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}`)
+        const filter = yield* MessageFilter.ofQuery(query)
         const log = yield* LogPosition.logOf(topic)
         if (isRunning(jobs.get(topic.name))) return yield* fail(409, "REDRIVE_RUNNING")
         const channel = yield* broker.channel(topic.name, name)
@@ -67,7 +65,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
         const startedAt = Math.floor((yield* Clock.currentTimeMillis) / 1000)
         let ended: Pick<RedriveProgress, "state" | "ended_at" | "error"> = { state: "running", ended_at: 0 }
         const run = redrive(
-          { log, channel, id: query.get("id"), filter: filter.success, to, rate },
+          { log, channel, id: query.get("id"), filter, to, rate },
           (to, bodies) => publisher.publish(to, bodies, 0),
           turns,
           counts

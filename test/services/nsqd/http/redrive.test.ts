@@ -40,7 +40,9 @@ describe("/topic/redrive", () => {
   it.live("publishes dead letters to where they came from, and can be repeated", () =>
     Effect.gen(function*() {
       const api = yield* rejected
-      assert.include(yield* begin(api, "&contains=o"), `"channel":"redrive"`)
+      yield* begin(api, "&regex=%5Eo&contains=three")
+      assert.strictEqual((yield* ended(api)).moved, 0)
+      assert.include(yield* begin(api, "&regex=o(ne)%3F"), `"channel":"redrive"`)
       const first = yield* ended(api)
       assert.deepStrictEqual([first.state, first.moved, first.skipped, first.scanned], ["done", 2, 0, 3])
       yield* begin(api, "")
@@ -82,6 +84,7 @@ describe("/topic/redrive", () => {
       assert.strictEqual(yield* begin(api, "&to=t.dlq"), refusal(400, "INVALID_ARG_TO"))
       assert.strictEqual(yield* begin(api, "&rate=-1"), refusal(400, "INVALID_ARG_RATE"))
       assert.strictEqual(yield* begin(api, "&json=x"), refusal(400, "INVALID_ARG_JSON"))
+      assert.strictEqual(yield* begin(api, "&regex=("), refusal(400, "INVALID_ARG_REGEX"))
       assert.strictEqual(yield* begin(api, "&channel=$"), refusal(400, "INVALID_ARG_CHANNEL"))
       assert.strictEqual(yield* line(api, "GET", "/topic/redrive?topic=t.dlq"), refusal(404, "REDRIVE_NOT_FOUND"))
       assert.strictEqual(yield* line(api, "POST", "/topic/redrive?topic=none"), refusal(404, "TOPIC_NOT_FOUND"))
