@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { buildNsqd } from "./ledger/build.ts"
 import { runCycles } from "./ledger/cycles.ts"
 import type { Kind } from "./ledger/kinds.ts"
+import { policyFaults, runPolicyCycles } from "./ledger/policyCycles.ts"
 import { faults } from "./ledger/Summary.ts"
 
 const timeout = 180_000
@@ -48,4 +49,22 @@ describe("a daemon that is killed repeatedly under load", () => {
       timeout
     )
   }
+
+  it.live(
+    "repeated kills lose no message that becomes a dead letter, store none twice for one key, and all dead letters are redriven",
+    () =>
+      Effect.gen(function*() {
+        const { command } = yield* nsqd
+        const seed = Math.floor(Math.random() * 2 ** 31)
+        const summary = yield* Effect.promise(() =>
+          runPolicyCycles({ command, cycles: 10, seed, durability: "written" })
+        )
+        const told = JSON.stringify(summary, undefined, 2)
+        assert.isAbove(summary.published, 1000, told)
+        assert.isAbove(summary.redriven, 50, told)
+        assert.isAbove(summary.repeated, 10, told)
+        assert.deepStrictEqual(policyFaults(summary), [], told)
+      }).pipe(Effect.scoped),
+    timeout
+  )
 })

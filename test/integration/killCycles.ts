@@ -3,11 +3,14 @@
  * in JSON last; exits with 1 if a message was lost or another check failed.
  *
  * usage: npm run crash -- [--cycles N] [--seed N] [--durability memory|written|synced] [--program FILE]
- *          [--variant NAME,NAME|all] [--data-parent DIRECTORY] [--backlog N]
+ *          [--variant NAME,NAME|all] [--data-parent DIRECTORY] [--backlog N] [--policies]
  *
  * `written`, the default, and `synced` start the daemon with this --durability and expect everything that durable topics promise.
  * `memory` starts it with --mem-queue-size=0 and the disk queue's flags of each variant, and does not expect messages with a delay to
  * survive.
+ *
+ * `--policies` switches a limit of attempts and a window of keys on: publishers repeat what has no reply with the same key, consumers
+ * give messages up, and at the end the dead letters are redriven. Only for `written` and `synced`.
  *
  * The default program is `dist/bin/nsqd`: run `npm run build` first. `--program` accepts any other program, such as
  * NSQ's nsqd.
@@ -16,6 +19,7 @@ import * as Path from "node:path"
 import { parseArgs } from "node:util"
 import { runCycles } from "./ledger/cycles.ts"
 import { durabilities, type Kind, variantNames } from "./ledger/kinds.ts"
+import { policyFaults, runPolicyCycles } from "./ledger/policyCycles.ts"
 import { faults } from "./ledger/Summary.ts"
 
 const ours = [process.execPath, Path.resolve(import.meta.dirname, "../../dist/bin/nsqd")]
@@ -28,7 +32,8 @@ const { values } = parseArgs({
     "variant": { type: "string", default: "sync-1" },
     "program": { type: "string" },
     "data-parent": { type: "string" },
-    "backlog": { type: "string", default: "200000" }
+    "backlog": { type: "string", default: "200000" },
+    "policies": { type: "boolean", default: false }
   }
 })
 
@@ -50,20 +55,27 @@ const kindsOf = (): ReadonlyArray<Kind> => {
 
 const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 console.error(`seed ${seed}`)
+const command = values.program === undefined ? ours : [values.program]
+const cycles = Number(values.cycles)
+const parent = values["data-parent"] === undefined ? {} : { parent: values["data-parent"] }
 for (const kind of kindsOf()) {
   const name = kind.variant ?? kind.durability
-  const summary = await runCycles({
-    command: values.program === undefined ? ours : [values.program],
-    cycles: Number(values.cycles),
-    seed,
-    kind,
-    backlog: Number(values.backlog),
-    progress: (line) => console.error(`${name}: ${line}`),
-    ...values["data-parent"] === undefined ? {} : { parent: values["data-parent"] }
-  })
-  console.log(JSON.stringify(summary, undefined, 2))
-  for (const fault of faults(summary, { duplicatesPercent: 1 })) {
-    console.error(`${name}: ${fault}`)
-    process.exitCode = 1
+  const progress = (line: string): void => console.error(`${name}: ${line}`)
+  const report = (summary: object, found: ReadonlyArray<string>): void => {
+    console.log(JSON.stringify(summary, undefined, 2))
+    for (const fault of found) {
+      console.error(`${name}: ${fault}`)
+      process.exitCode = 1
+    }
+  }
+  if (values.policies) {
+    const { durability } = kind
+    if (durability === "memory") throw new Error("--policies: the topics have to be durable")
+    const summary = await runPolicyCycles({ command, cycles, seed, durability, progress, ...parent })
+    report(summary, policyFaults(summary))
+  } else {
+    const backlog = Number(values.backlog)
+    const summary = await runCycles({ command, cycles, seed, kind, backlog, progress, ...parent })
+    report(summary, faults(summary, { duplicatesPercent: 1 }))
   }
 }

@@ -8,19 +8,37 @@ import * as Net from "node:net"
 export const responseFrame = 0
 export const errorFrame = 1
 export const messageFrame = 2
+/** Only clients that have negotiated headers get such frames. */
+export const messageWithHeadersFrame = 3
 
 /** A message of a frame. The body is a view of the received bytes. */
 export interface Delivery {
   readonly attempts: number
   readonly id: string
   readonly body: Buffer
+  /** Present if the message has headers, and the client reads them. */
+  readonly headers?: Headers
 }
+
+export type Headers = Readonly<Record<string, string>>
 
 export const parseMessage = (data: Buffer): Delivery => ({
   attempts: data.readUInt16BE(8),
   id: data.toString("latin1", 10, 26),
   body: data.subarray(26)
 })
+
+/** A message whose headers precede its body. */
+const parseWithHeaders = (data: Buffer): Delivery => {
+  const { attempts, body: rest, id } = parseMessage(data)
+  const end = 4 + rest.readInt32BE(0)
+  const lines = rest.toString("utf8", 4, end).split("\n").filter((line) => line !== "")
+  const headers = Object.fromEntries(lines.map((line) => {
+    const colon = line.indexOf(":")
+    return [line.slice(0, colon), line.slice(colon + 1)]
+  }))
+  return { attempts, id, body: rest.subarray(end), headers }
+}
 
 const sized = (body: Uint8Array): Buffer => {
   const out = Buffer.allocUnsafe(4 + body.length)
@@ -40,6 +58,11 @@ export const pub = (topic: string, body: Uint8Array): Buffer =>
 
 export const dpub = (topic: string, deferMillis: number, body: Uint8Array): Buffer =>
   Buffer.concat([Buffer.from(`DPUB ${topic} ${deferMillis}\n`), sized(body)])
+
+export const hpub = (topic: string, headers: Headers, body: Uint8Array): Buffer => {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`)
+  return Buffer.concat([Buffer.from(`HPUB ${topic}\n`), sized(Buffer.from(lines.join(""))), sized(body)])
+}
 
 export const mpubBody = (bodies: ReadonlyArray<Uint8Array>): Buffer =>
   Buffer.concat([count(bodies.length), ...bodies.map(sized)])
@@ -106,6 +129,7 @@ export class Wire {
 
   private frame(type: number, data: Buffer): void {
     if (type === messageFrame) return this.handlers.message?.(parseMessage(data))
+    if (type === messageWithHeadersFrame) return this.handlers.message?.(parseWithHeaders(data))
     const text = data.toString("latin1")
     if (type === errorFrame) return this.handlers.error?.(text)
     if (text === "_heartbeat_") return this.send("NOP\n")
@@ -152,16 +176,25 @@ export interface HttpReply {
 }
 
 /** Sends one HTTP request on a new connection: a POST if there is a body, otherwise a GET. Rejects if the connection breaks. */
-export const http = (port: number, path: string, body?: Uint8Array | string, agent?: Http.Agent): Promise<HttpReply> =>
+export const http = (
+  port: number,
+  path: string,
+  body?: Uint8Array | string,
+  agent?: Http.Agent,
+  headers: Headers = {}
+): Promise<HttpReply> =>
   new Promise((resolve, reject) => {
     const method = body === undefined ? "GET" : "POST"
-    const request = Http.request({ host: "127.0.0.1", port, path, method, agent: agent ?? false }, (response) => {
-      let text = ""
-      response.setEncoding("utf8")
-      response.on("data", (chunk: string) => void (text += chunk))
-      response.once("error", reject)
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text }))
-    })
+    const request = Http.request(
+      { host: "127.0.0.1", port, path, method, headers, agent: agent ?? false },
+      (response) => {
+        let text = ""
+        response.setEncoding("utf8")
+        response.on("data", (chunk: string) => void (text += chunk))
+        response.once("error", reject)
+        response.once("end", () => resolve({ status: response.statusCode ?? 0, body: text }))
+      }
+    )
     request.once("error", reject)
     request.end(body)
   })
