@@ -1,6 +1,7 @@
 /**
  * Builds the library in `dist`: the TypeScript compiler emits it (tsconfig.build.json), then its imports of Effect's barrel files
- * become imports of single modules.
+ * become imports of single modules, and the declarations of its entry points load the types of Node, which TypeScript 7 does not do
+ * by itself.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
@@ -24,4 +25,13 @@ for (const file of Fs.readdirSync(output, { recursive: true, encoding: "utf8" })
   const code = Fs.readFileSync(path, "utf8")
   const rewritten = withoutBarrels(code)
   if (rewritten !== code) Fs.writeFileSync(path, rewritten)
+}
+
+const { exports }: { readonly exports: Readonly<Record<string, string | { readonly types: string }>> } = JSON.parse(
+  Fs.readFileSync(Path.join(root, "package.json"), "utf8")
+)
+for (const entry of Object.values(exports)) {
+  if (typeof entry === "string") continue
+  const path = Path.join(root, entry.types)
+  Fs.writeFileSync(path, `/// <reference types="node" />\n${Fs.readFileSync(path, "utf8")}`)
 }

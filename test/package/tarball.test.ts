@@ -44,7 +44,8 @@ const typesOf = async (project: Project, compiler: string, settings: Settings, f
     exactOptionalPropertyTypes: true,
     noUncheckedIndexedAccess: true,
     skipLibCheck: false,
-    types: ["node"],
+    // The package loads the types of Node itself: TypeScript 7 loads none by default.
+    types: [],
     noEmit: true
   }
   project.write("tsconfig.json", JSON.stringify({ compilerOptions, files }))
