@@ -219,7 +219,7 @@ try {
   })
   await step("npx", "program effect-nsq", async () => {
     const child = start("npx", ["--yes", "--prefer-offline", "--package", tarball, name, "--help"])
-    await printed(child, /usage: nsq/)
+    await printed(child, /USAGE\s+nsq/)
   })
   for (const runtime of runtimes) await smoke(runtime)
 } finally {

@@ -8,6 +8,7 @@ import { constants } from "node:os"
 import process from "node:process"
 import { CliError } from "../services/cli/CliError.ts"
 import { nsq } from "../services/cli/Nsq.ts"
+import * as Presenter from "../services/cli/Presenter.ts"
 import { NodeClient } from "../services/client/index.ts"
 import { masked } from "../services/core/Masked.ts"
 import { packageVersion, version } from "../services/core/Version.ts"
@@ -44,7 +45,7 @@ export const main = (args: ReadonlyArray<string>): void => {
   const fiber = Effect.runFork(
     run(args).pipe(
       Effect.ensuring(flushed),
-      Effect.provide([NodeServices.layer, NodeClient.layer, NodeDisk.layer, builtIns, quiet])
+      Effect.provide([NodeServices.layer, NodeClient.layer, NodeDisk.layer, builtIns, Presenter.layer, quiet])
     )
   )
   let isStopping = false

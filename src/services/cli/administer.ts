@@ -55,7 +55,8 @@ const confirmLoss = Effect.fnUntraced(function*(topic: string, channel: string |
     .filter((row) => row.topic === topic && (channel === undefined || row.channel === channel))
     .reduce((sum, { deferred, depth, inFlight }) => sum + depth + inFlight + deferred, 0)
   const name = channel === undefined ? topic : `${topic}/${channel}`
-  yield* Confirmation.confirm(name, `${name} has ${lost} messages, which will be lost`, isConfirmed)
+  const loss = lost === 0 ? "has no messages" : `has ${lost} ${lost === 1 ? "message" : "messages"}, which will be lost`
+  yield* Confirmation.confirm(name, `${name} ${loss}`, isConfirmed)
 })
 
 const list = Command.make(

@@ -2,7 +2,7 @@
  * `nsq config`: checks the options of a daemon, and turns those of an NSQ installation into a config file that explains each one
  * (docs/cli.md#config).
  */
-import { Console, Effect, Struct } from "effect"
+import { Effect, Struct } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { stringify } from "smol-toml"
 import * as NsqadminOptions from "../nsqadmin/NsqadminOptions.ts"
@@ -101,11 +101,13 @@ const migrate = Command.make(
     const files = config._tag === "Some" ? [`--config=${config.value}`] : []
     const { changed, warnings } = yield* daemons[daemon]([...files, ...flags])
     const lines = changed.flatMap(({ help, key, value }) => ["", comment(help), stringify({ [key]: value }).trimEnd()])
-    yield* Console.log([
+    const text = [
       comment(`Options of ${daemon} that differ from the defaults.`),
       ...warnings.map((warning) => comment(`warning: ${warning}`)),
       ...lines
-    ].join("\n"))
+    ].join("\n")
+    const options = Object.fromEntries(changed.map(({ key, value }) => [key, value]))
+    yield* Output.printResult(text, { daemon, options, warnings })
   })
 ).pipe(
   Command.withDescription(

@@ -31,6 +31,8 @@ const isMissing = ({ reason }: AdminError): boolean => reason._tag === "TopicNot
 const hasSeveralChannels = ({ reason }: AdminError): boolean =>
   reason._tag === "Refusal" && reason.code === "MISSING_ARG_CHANNEL"
 
+const hasNoPolicy = ({ reason }: AdminError): boolean => reason._tag === "Refusal" && reason.code === "POLICY_NOT_FOUND"
+
 const isTopicMissing = ({ reason }: AdminError): boolean => reason._tag === "TopicNotFound"
 
 // ---- nsq policy
@@ -125,7 +127,11 @@ const remove = Command.make(
   "delete",
   { match: Argument.String("match").pipe(Argument.withDescription("The pattern of the policy")) },
   Effect.fnUntraced(function*({ match }) {
-    const { length } = yield* onEach((nsqd) => nsqd.deletePolicy(match))
+    const deleted = yield* onEach((nsqd) =>
+      Effect.catchIf(Effect.as(nsqd.deletePolicy(match), true), hasNoPolicy, () => Effect.succeed(false))
+    )
+    const { length } = deleted.filter((each) => each)
+    if (length === 0) return yield* failed(`no nsqd has a policy for ${match} that was set at run time`)
     yield* Output.printResult(`the policy for ${match} is deleted on ${length} nsqd`, { deleted: match, nsqds: length })
   })
 ).pipe(Command.withDescription("Delete a policy that was set at run time"))

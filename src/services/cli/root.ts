@@ -22,5 +22,8 @@ export const root = Command.make("nsq").pipe(
       Flag.withDefault(false)
     )
   }),
-  Command.withDescription("Works with NSQ clusters: publish, consume, inspect, administer, run")
+  Command.withDescription(
+    "Works with NSQ clusters: publish, consume, inspect, administer, run.\n" +
+      "  nsq nsqd, nsq nsqlookupd, nsq nsqadmin and so on are the programs of these names, with their flags: nsq nsqd --help"
+  )
 )

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
-import { daemon, failureOf, run, runAlone } from "./cli.ts"
+import { Effect, Exit, Queue } from "effect"
+import { daemon, daemonWith, failureOf, run, runAlone } from "./cli.ts"
 
 const printed = (...args: ReadonlyArray<string>) => Effect.map(run(args), ({ out }) => out)
 
@@ -73,6 +73,52 @@ describe("nsq", () => {
       ])
       assert.match(yield* printed("stat", "t"), /2/)
     }).pipe(Effect.provide(daemon)))
+
+  it.live("a confirmation about an empty topic says that it has no messages", () =>
+    Effect.gen(function*() {
+      yield* run(["topic", "create", "t"])
+      assert.deepStrictEqual(failureOf(yield* run(["topic", "delete", "t"])), [
+        3,
+        "t has no messages; give --yes to confirm"
+      ])
+    }).pipe(Effect.provide(daemon)))
+
+  it.effect("an argument that is not valid is an error on standard error alone, with the command that helps", () =>
+    Effect.gen(function*() {
+      const bad = yield* runAlone(["pub", "bad name", "x"])
+      assert.deepStrictEqual([bad.out, Exit.isFailure(bad.exit)], ["", true])
+      assert.match(bad.err, /^nsq: Invalid value for argument <topic>: "bad name"/)
+      assert.match(bad.err, /\nnsq pub --help lists its arguments, flags and examples$/)
+      const unknown = yield* runAlone(["pbu"])
+      assert.strictEqual(unknown.out, "")
+      assert.match(unknown.err, /^nsq: Unknown subcommand "pbu" for "nsq"[^]*pub[^]*\nnsq --help lists/)
+    }))
+
+  it.effect("help is on standard output where it is requested, and on standard error in place of a command", () =>
+    Effect.gen(function*() {
+      const requested = yield* runAlone(["topic", "--help"])
+      assert.deepStrictEqual([requested.err, Exit.isSuccess(requested.exit)], ["", true])
+      assert.include(requested.out, "SUBCOMMANDS")
+      const implicit = yield* runAlone(["topic"])
+      assert.deepStrictEqual([implicit.out, Exit.isFailure(implicit.exit)], ["", true])
+      assert.include(implicit.err, "SUBCOMMANDS")
+    }))
+
+  it.live("sub writes why it waits for an nsqd to standard error", () =>
+    Effect.gen(function*() {
+      const lines = yield* Queue.unbounded<string>()
+      yield* Effect.forkScoped(
+        runAlone(["sub", "t", "c", "--nsqd-tcp-address=127.0.0.1:1"], "", (line) => Queue.offerUnsafe(lines, line))
+      )
+      assert.strictEqual(yield* Queue.take(lines), "nsq: 127.0.0.1:1: connection refused")
+    }))
+
+  it.live("sub ends with the reason of nsqd if that refuses it for good", () =>
+    Effect.gen(function*() {
+      const [code, message = ""] = failureOf(yield* run(["sub", "t", "c"])) ?? []
+      assert.strictEqual(code, 1)
+      assert.match(message, /^127\.0\.0\.1:\d+: Auth Required$/)
+    }).pipe(Effect.provide(daemonWith({ authHttpAddresses: ["127.0.0.1:1"] }))))
 
   it.live("a daemon that cannot be reached, and input that is not valid, have different exit codes", () =>
     Effect.gen(function*() {

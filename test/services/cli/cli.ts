@@ -5,6 +5,7 @@ import { Command } from "effect/cli"
 import type { Broker } from "../../../src/broker.ts"
 import { CliError } from "../../../src/services/cli/CliError.ts"
 import { nsq } from "../../../src/services/cli/Nsq.ts"
+import * as Presenter from "../../../src/services/cli/Presenter.ts"
 import { NodeClient } from "../../../src/services/client/index.ts"
 import * as NodeDisk from "../../../src/services/nsqd/disk/NodeDisk.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
@@ -26,6 +27,8 @@ export interface Ran {
   readonly exit: Exit.Exit<void, unknown>
   /** What it printed on standard output. */
   readonly out: string
+  /** What it printed on standard error while it ran. */
+  readonly err: string
 }
 
 /** The exit code and the message of a command that failed for a reason of its own. */
@@ -39,11 +42,22 @@ export const failureOf = ({ exit }: Ran): readonly [code: number, message: strin
 
 const runWith = Command.runWith(nsq, { version: "0" })
 
-/** Runs a command with the input; without `input`, standard input is empty. */
-export const runAlone = Effect.fnUntraced(function*(args: ReadonlyArray<string>, input = "") {
+/** Runs a command with the input; without `input`, standard input is empty. `onError` gets each line of standard error at once. */
+export const runAlone = Effect.fnUntraced(function*(
+  args: ReadonlyArray<string>,
+  input = "",
+  onError: (line: string) => void = () => {}
+) {
   const lines: Array<string> = []
+  const errors: Array<string> = []
   const console = yield* Console.Console
-  const captured = Object.assign(Object.create(console), { log: (line: unknown) => lines.push(String(line)) })
+  const captured = Object.assign(Object.create(console), {
+    log: (line: unknown) => lines.push(String(line)),
+    error: (line: unknown) => {
+      errors.push(String(line))
+      onError(String(line))
+    }
+  })
   const stdin = Layer.effect(
     Stdio.Stdio,
     Effect.map(Stdio.Stdio, (stdio) => ({ ...stdio, stdin: Stream.make(Buffer.from(input)) }))
@@ -53,11 +67,12 @@ export const runAlone = Effect.fnUntraced(function*(args: ReadonlyArray<string>,
       Layer.provideMerge(stdin, NodeServices.layer),
       NodeClient.layer,
       NodeDisk.layer,
+      Presenter.layer,
       Layer.succeed(References.MinimumLogLevel, "Fatal")
     ]),
     Effect.provideService(Console.Console, captured)
   )
-  const ran: Ran = { exit, out: lines.join("\n") }
+  const ran: Ran = { exit, out: lines.join("\n"), err: errors.join("\n") }
   return ran
 })
 

@@ -40,6 +40,20 @@ describe("nsq config", () => {
       for (const line of ["mem_queue_size = 0", "log_level = \"DEBUG\"", "nsqlookupd_tcp_addresses = [ \"a:1\" ]"]) {
         assert.include(out.split("\n"), line)
       }
+      const json = yield* runAlone([
+        "config",
+        "migrate",
+        "nsqd",
+        "--json",
+        "--",
+        "--mem-queue-size=0",
+        "--log-level=debug"
+      ])
+      assert.deepStrictEqual(JSON.parse(json.out), {
+        daemon: "nsqd",
+        options: { mem_queue_size: 0, log_level: "DEBUG" },
+        warnings: []
+      })
       const again = yield* runAlone(["config", "migrate", "nsqd", "--from", yield* file(out)])
       assert.strictEqual(again.out, out)
     }))
