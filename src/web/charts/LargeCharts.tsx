@@ -92,7 +92,7 @@ const Drawn = ({ dataOf, older, range }: DrawnProps) => {
   )
   return (
     <div className="charts">
-      {chart("Backlog: messages that wait", ["backlog"])}
+      {chart("Waiting messages", ["backlog"])}
       {chart("Messages per second", rates)}
     </div>
   )

@@ -12,7 +12,7 @@ const maxNamed = 4
 /** Returns which daemon is unreachable, and since when. */
 export const sentenceOf = ({ address, hostname, kind, since }: DaemonState, now: number): string => {
   const name = hostname === "" || address.startsWith(hostname) ? address : `${hostname} (${address})`
-  return `${kind} ${name} has been unreachable since ${Format.beginning(since, now)}, for ${Format.span(now - since)}.`
+  return `${kind} ${name} has been unreachable since ${Format.since(since, now)}.`
 }
 
 /** The daemons that are unreachable, on every page; nothing while all respond. The errors are shown on demand. */

@@ -48,7 +48,7 @@ export const ClientTable = ({ caption, clients, empty, withNode }: {
     name,
     group,
     numeric: true,
-    cardName: group === "Since connected" ? `${name} in total` : name,
+    cardName: group === "Since connected" ? `${name}, total` : name,
     cell: (client: ClientStats) => Format.count(count(client)),
     ...(title === undefined ? {} : { title })
   })
@@ -72,7 +72,9 @@ export const ClientTable = ({ caption, clients, empty, withNode }: {
       ])}
       columns={[
         { name: "Client", cell: (client) => <ClientLink client={client} /> },
-        withNode ? { name: "nsqd", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> } : undefined,
+        withNode
+          ? { name: "nsqd", wide: true, cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> }
+          : undefined,
         counted("In flight", (client) => client.in_flight_count, "Messages", "Received and not yet finished"),
         counted(
           "Ready",

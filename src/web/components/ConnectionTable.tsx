@@ -43,7 +43,7 @@ export const ProducerTable = ({ clients, topic }: {
       rows={producers.map((client) => [keyOf(client), client])}
       columns={[
         { name: "Client", cell: (client) => <ClientLink client={client} /> },
-        { name: "nsqd", cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> },
+        { name: "nsqd", wide: true, cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> },
         {
           name: "Published",
           group: "Per second",
@@ -55,7 +55,7 @@ export const ProducerTable = ({ clients, topic }: {
         {
           name: "Published",
           group: "Since connected",
-          cardName: "Published in total",
+          cardName: "Published, total",
           numeric: true,
           title: "Messages published to this topic",
           cell: (client) => Format.count(publishedOf(client, topic))

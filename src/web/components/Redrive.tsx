@@ -57,7 +57,9 @@ const Progress = ({ redrive: { error, ended_at, moved, scanned, skipped, state, 
   readonly redrive: RedriveProgress
 }) => (
   <p role="status">
-    {state === "running" ? "Redrive in progress" : `Last redrive ${state} at ${Format.beginning(ended_at * 1000, 0)}`}
+    {state === "running"
+      ? "Redrive in progress"
+      : `Last redrive ${state} at ${Format.exact(ended_at * 1000, Date.now())}`}
     : {Format.quantity(moved, "message")} published {to === "" ? "to where they came from" : `to ${to}`},{" "}
     {Format.count(scanned)} read{skipped === 0 ? "" : `, ${Format.count(skipped)} without an origin left`}
     {error === undefined ? "" : `. ${error}`}

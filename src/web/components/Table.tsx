@@ -86,7 +86,7 @@ export const MoreRows = ({ all, onMore, shown, what }: {
 
 /**
  * A table whose first column names the row. Columns are grouped, and the user chooses which are shown; the browser stores the choice by
- * the kind of the table. The first 100 rows are rendered, and more on demand. Below 800 pixels each row is a card of names and figures; the explicit roles keep it a table for screen readers.
+ * the kind of the table; a table without rows has no visible headings. The first 100 rows are rendered, and more on demand. Below 800 pixels each row is a card of names and figures; the explicit roles keep it a table for screen readers.
  */
 export const Table = <A extends object>({ caption, columns, empty, kind = caption, rows }: {
   readonly caption: string
@@ -129,13 +129,13 @@ export const Table = <A extends object>({ caption, columns, empty, kind = captio
     <section className="panel">
       <div className="bar">
         <h2>{caption}</h2>
-        {known.length > 4 && (
+        {known.length > 4 && rows.length > 0 && (
           <Chooser table={caption} kind={kind} columns={known} choice={choice} onChange={setChoice} />
         )}
       </div>
       <div className="table" role="region" aria-label={caption} tabIndex={0}>
         <table className="cards" role="table" aria-label={caption}>
-          <thead role="rowgroup">
+          <thead role="rowgroup" className={rows.length === 0 ? "hidden" : undefined}>
             {isGrouped && (
               <tr className="groups" role="presentation" aria-hidden="true">
                 {groups.map(({ name, span }, i) => (

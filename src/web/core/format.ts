@@ -10,22 +10,17 @@ export const count = (value: number): string => whole.format(value)
 export const rate = (value: number | null): string =>
   value === null ? "–" : value >= 100 ? whole.format(value) : oneDigit.format(value)
 
-const trimmed = (value: number): string => value.toFixed(2).replace(/\.?0+$/, "")
+/** Three digits are enough for a duration. */
+const trimmed = (value: number): string =>
+  value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2).replace(/\.?0+$/, "")
 
-/** Formats nanoseconds as hours and minutes, then seconds, `ms`, `us` or `ns` with up to two decimals. */
+/** Formats nanoseconds as other time spans, and those below a minute as `2.35 s`, `281 ms`, `1.5 µs` or `12 ns`. */
 export const nanoseconds = (nanos: number): string => {
-  const hours = Math.floor(nanos / 3.6e12)
-  const minutes = Math.floor((nanos % 3.6e12) / 6e10)
-  const rest = nanos % 6e10
-  const parts = [
-    ...(hours > 0 ? [`${hours}h`] : []),
-    ...(minutes > 0 ? [`${minutes}m`] : [])
-  ]
-  if (rest === 0 && parts.length > 0) return parts.join("")
-  if (rest >= 1e9 || parts.length > 0) return [...parts, `${trimmed(rest / 1e9)}s`].join("")
-  if (rest >= 1e6) return `${trimmed(rest / 1e6)}ms`
-  if (rest >= 1e3) return `${trimmed(rest / 1e3)}us`
-  return `${trimmed(rest)}ns`
+  if (nanos >= 6e10) return span(nanos / 1e6)
+  if (nanos >= 1e9) return `${trimmed(nanos / 1e9)} s`
+  if (nanos >= 1e6) return `${trimmed(nanos / 1e6)} ms`
+  if (nanos >= 1e3) return `${trimmed(nanos / 1e3)} µs`
+  return `${trimmed(nanos)} ns`
 }
 
 /** Formats a latency in nanoseconds; `–` without messages, because 0 would stand for a very fast consumer. */
@@ -35,21 +30,6 @@ export const latency = (nanos: number | undefined, messages: number): string =>
 /** Formats a quantile as a heading: `p50`, `p99.9`; `max` for 1. */
 export const percentile = (quantile: number): string =>
   quantile >= 1 ? "max" : `p${Number((quantile * 100).toFixed(2))}`
-
-const units: ReadonlyArray<readonly [Intl.RelativeTimeFormatUnit, number]> = [
-  ["day", 86_400_000],
-  ["hour", 3_600_000],
-  ["minute", 60_000],
-  ["second", 1000]
-]
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" })
-
-/** Formats the time since `at`: `3 minutes ago`. Both times are Unix milliseconds. */
-export const ago = (at: number, now: number): string => {
-  const elapsed = Math.max(0, now - at)
-  const [unit, millis] = units.find(([, millis]) => elapsed >= millis) ?? ["second", 1000]
-  return relative.format(-Math.floor(elapsed / millis), unit)
-}
 
 const ageUnits = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1000]] as const
 
@@ -104,6 +84,13 @@ const dayAndClock = new Intl.DateTimeFormat("en-GB", {
 /** Formats the beginning of something: `15:04`, with the date unless it is today. */
 export const beginning = (at: number, now: number): string =>
   new Date(at).toDateString() === new Date(now).toDateString() ? clock.format(at) : dayAndClock.format(at)
+
+/** Formats the time of an event: `15:04:05`, and the date and the minute unless it is today. */
+export const exact = (at: number, now: number): string =>
+  new Date(at).toDateString() === new Date(now).toDateString() ? exactClock.format(at) : dayAndClock.format(at)
+
+/** Formats the time since the beginning of something: `15:04, for 3 m 20 s`. */
+export const since = (at: number, now: number): string => `${beginning(at, now)}, for ${span(now - at)}`
 
 const dayOnly = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 

@@ -28,6 +28,15 @@ export const files = ({ file_descriptors: known }: NodeStatus): string =>
 const share = (part: number, whole: number): { readonly share?: number } =>
   whole > 0 ? { share: Math.min(1, Math.max(0, part / whole)) } : {}
 
+/** Returns what an nsqd has in all of its topics and channels. */
+export const ofNode = (
+  { client_count, message_count, topic_count }: Pick<LiveNode, "client_count" | "message_count" | "topic_count">
+): ReadonlyArray<Figure> => [
+  { name: "Topics", value: Format.count(topic_count), more: "on this node" },
+  { name: "Messages", value: Format.count(message_count), more: "received since its start" },
+  { name: "Consumers", value: Format.count(client_count), more: "subscribed to its channels" }
+]
+
 /** Returns the figures of a process and its machine, at the time `now`. */
 export const ofStatus = (status: NodeStatus, now: number): ReadonlyArray<Figure> => {
   const { disk, event_loop_delay: delayed, file_descriptors: descriptors, memory } = status
@@ -36,7 +45,7 @@ export const ofStatus = (status: NodeStatus, now: number): ReadonlyArray<Figure>
     {
       name: "Process memory",
       value: Format.bytes(memory.rss_bytes),
-      more: `${Format.bytes(memory.external_bytes)} in buffers, which hold messages`
+      more: `${Format.bytes(memory.external_bytes)} of it in buffers, which hold messages`
     },
     {
       name: "Heap",
@@ -47,7 +56,7 @@ export const ofStatus = (status: NodeStatus, now: number): ReadonlyArray<Figure>
     {
       name: "Machine memory",
       value: `${Format.bytes(memory.available_bytes)} left`,
-      more: `of ${Format.bytes(memory.total_bytes)} of the machine or container`,
+      more: `of ${Format.bytes(memory.total_bytes)}`,
       ...share(taken, memory.total_bytes)
     },
     {

@@ -30,6 +30,29 @@ export const formFields: ReadonlyArray<FormField> = [
   { name: "retention_bytes", kind: "number", help: "Bytes of finished messages that are kept" }
 ]
 
+/** The fields of a form that belong together, under a heading. */
+export interface FormGroup {
+  readonly title: string
+  readonly fields: ReadonlyArray<FormField>
+}
+
+const group = (title: string, ...names: ReadonlyArray<PolicyField>): FormGroup => ({
+  title,
+  fields: formFields.filter(({ name }) => names.includes(name))
+})
+
+/** All fields in groups. */
+export const formGroups: ReadonlyArray<FormGroup> = [
+  group("Limits", "max_depth", "max_bytes", "max_age", "on_full", "publish_rate", "client_publish_rate"),
+  group("Dead letters", "max_attempts", "dead_letter", "count_disconnects"),
+  group("Expiry and duplicates", "ttl", "dedup_window", "dedup_count"),
+  group("Finished messages of durable topics", "retention_age", "retention_bytes")
+]
+
+/** Formats the value of a field: numbers with separators between thousands. */
+export const valueText = (value: string | number | boolean): string =>
+  typeof value === "number" ? value.toLocaleString("en-US") : String(value)
+
 /** The values of a form by the names of its fields; empty ones are not set. */
 export type Values = Readonly<Record<string, string>>
 
@@ -50,15 +73,17 @@ export const policyOf = (values: Values): Record<string, string | number | boole
 }
 
 /** Returns the fields of a policy with their values. */
-export const fieldsOf = (policy: ListedPolicy): ReadonlyArray<readonly [name: string, value: string]> =>
+export const fieldsOf = (
+  policy: ListedPolicy
+): ReadonlyArray<readonly [name: string, value: string | number | boolean]> =>
   Object.entries(policy).flatMap(([name, value]) =>
-    name === "match" || name === "source" ? [] : [[name, String(value)] as const]
+    name === "match" || name === "source" || value === undefined ? [] : [[name, value] as const]
   )
 
 /** Returns the values of a form for a policy. */
 export const valuesOf = (policy: ListedPolicy): Values => ({
   match: policy.match,
-  ...Object.fromEntries(fieldsOf(policy))
+  ...Object.fromEntries(fieldsOf(policy).map(([name, value]) => [name, String(value)]))
 })
 
 /** A policy that some nsqds have, in the same form. */
@@ -110,7 +135,7 @@ export const inForce = (nodes: ReadonlyArray<InForceOnNode>): ReadonlyArray<InFo
   for (const { fields, node } of known) {
     for (const [field, { match, source, value }] of Object.entries(fields)) {
       const key = JSON.stringify([field, value, match, source])
-      const row = rows.get(key) ?? { field, value: String(value), match, source, nodes: [] }
+      const row = rows.get(key) ?? { field, value: valueText(value), match, source, nodes: [] }
       rows.set(key, row)
       row.nodes.push(node)
     }

@@ -132,7 +132,7 @@ const Shown = ({ client, clients }: {
           ],
           ["nsqd", <Link to={Route.node(node)}>{node}</Link>],
           ["Remote address", remote_address],
-          ["Connected", `${Format.span(Date.now() - client.connect_ts * 1000)} ago`],
+          ["Connected", `since ${Format.since(client.connect_ts * 1000, Date.now())}`],
           [
             "Identity",
             client.authed === true

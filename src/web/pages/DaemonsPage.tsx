@@ -38,8 +38,10 @@ export const DaemonsPage = () => {
           },
           { name: "Daemon", cell: ({ kind }) => kind },
           { name: "State", cell: (daemon) => <State daemon={daemon} /> },
-          { name: "Since", cell: ({ since }) => Format.ago(since, at) },
-          { name: "Error", wide: true, cell: ({ error }) => error },
+          { name: "Since", wide: true, cell: ({ since }) => <span className="whole">{Format.since(since, at)}</span> },
+          daemons.some(({ error }) => error !== "")
+            ? { name: "Error", wide: true, cell: ({ error }) => error }
+            : undefined,
           { name: "Hostname", cell: ({ hostname }) => hostname },
           { name: "Version", cell: ({ version }) => version }
         ]}

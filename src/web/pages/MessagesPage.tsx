@@ -117,7 +117,7 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
             <Badge kind={state === "in_flight" ? "good" : state === "deferred" ? "warning" : "plain"}>
               {Storage.stateName(state)}
             </Badge>
-            <time>{Format.beginning(Storage.publishedAt(message), 0)}</time>
+            <time>{Format.exact(Storage.publishedAt(message), Date.now())}</time>
             <span>{Storage.attempts(message.attempts)}</span>
             <span>{Format.bytes(message.body_size)}</span>
             <code>{Storage.preview(message)}</code>

@@ -145,16 +145,22 @@ const TopicDetails = ({ node, points, topic }: {
   )
 }
 
+const perSecond = (rate: number | null): string => rate === null ? "–" : `${Format.rate(rate)}/s`
+
 const TopicSection = ({ point, points }: { readonly point: LivePoint; readonly points: NodePoints }) => {
   const { channel_count, node, topic } = point
   return (
     <Section
       summary={
         <>
-          <span className="name">{topic}</span> <Paused paused={point.paused} />
+          <span className="title">
+            <span className="name">{topic}</span> <Paused paused={point.paused} />
+          </span>
           <span className="figures">
-            {Format.quantity(point.backlog, "message")} waiting, {Format.rate(point.rate)}/s in,{" "}
-            {Format.rate(point.finish_rate)}/s finished, {Format.quantity(channel_count, "channel")}
+            <span>{Format.count(point.backlog)} waiting</span>
+            <span>{perSecond(point.rate)} in</span>
+            <span>{perSecond(point.finish_rate)} finished</span>
+            <span>{Format.quantity(channel_count, "channel")}</span>
           </span>
         </>
       }
@@ -183,7 +189,11 @@ const Topics = ({ all, node }: { readonly node: string; readonly all: number }) 
   return (
     <>
       {all > fewTopics && <Filter value={filter} onChange={setFilter} shown={wanted.length} all={all} />}
-      {shown.map((point) => <TopicSection key={point.topic} point={point} points={points} />)}
+      {shown.length > 0 && (
+        <div className="sections">
+          {shown.map((point) => <TopicSection key={point.topic} point={point} points={points} />)}
+        </div>
+      )}
       <MoreRows shown={shown.length} all={wanted.length} what="topics" onMore={() => setLimit(limit + manyTopics)} />
     </>
   )
@@ -211,22 +221,8 @@ const Connections = ({ node }: { readonly node: string }) => {
   )
 }
 
-const Shown = ({ node: { client_count, message_count, node, topic_count } }: { readonly node: LiveNode }) => (
+const Shown = ({ node: { node, topic_count } }: { readonly node: LiveNode }) => (
   <>
-    <dl className="totals">
-      <div>
-        <dt>Topics</dt>
-        <dd>{Format.count(topic_count)}</dd>
-      </div>
-      <div>
-        <dt>Messages</dt>
-        <dd>{Format.count(message_count)}</dd>
-      </div>
-      <div>
-        <dt>Consumers</dt>
-        <dd>{Format.count(client_count)}</dd>
-      </div>
-    </dl>
     <div className="graphite">
       {graphs.map(([title, metric]) => (
         <LargePicture key={metric} title={title} metric={metric} of={{ _tag: "Process", node }} />

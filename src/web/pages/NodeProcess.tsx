@@ -65,8 +65,15 @@ export const DrainSwitch = ({ node: { depth, in_flight_count, node, status }, no
   )
 }
 
-/** The process and the machine of an nsqd. */
-export const NodeProcess = ({ node: { status }, now }: { readonly node: LiveNode; readonly now: number }) =>
-  status === null
-    ? <p className="muted">Memory, event loop, disk, file descriptors and drain are not reported by NSQ's nsqd.</p>
-    : <Figures label="Process and machine" figures={NodeFigures.ofStatus(status, now)} />
+/** What an nsqd has, its process and its machine. */
+export const NodeProcess = ({ node, now }: { readonly node: LiveNode; readonly now: number }) => (
+  <>
+    <Figures
+      label="Messages, process and machine"
+      figures={[...NodeFigures.ofNode(node), ...(node.status === null ? [] : NodeFigures.ofStatus(node.status, now))]}
+    />
+    {node.status === null && (
+      <p className="muted">Memory, event loop, disk, file descriptors and drain are not reported by NSQ's nsqd.</p>
+    )}
+  </>
+)

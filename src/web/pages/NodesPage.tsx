@@ -113,7 +113,7 @@ const Gone = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
             <Link to={Route.node(address)}>{hostname === "" ? address : `${hostname} (${address})`}</Link>
           )
         },
-        { name: "State", cell: (daemon) => <DaemonBadge daemon={daemon} now={at} /> },
+        { name: "State", wide: true, cell: (daemon) => <DaemonBadge daemon={daemon} now={at} /> },
         { name: "Last version", cell: ({ version }) => version }
       ]}
     />
@@ -256,6 +256,7 @@ const Registrations = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
         { name: "TCP port", cell: ({ tcp_port }) => tcp_port },
         {
           name: "Version",
+          wide: true,
           cell: (node) => (
             <>
               {node.version}

@@ -45,7 +45,7 @@ const Field = ({ field: { help, kind, name }, onChange, problem, value }: {
   return (
     <div className="field">
       <label>
-        {name}
+        <code>{name}</code>
         {typeof kind === "string"
           ? (
             <input
@@ -95,19 +95,24 @@ const Form = ({ initial, onDone }: { readonly initial: Policies.Values; readonly
       onDone()
     })
   }
+  const shown = (field: typeof matchField | Policies.FormField) => (
+    <Field
+      key={field.name}
+      field={field}
+      value={values[field.name] ?? ""}
+      onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))}
+      problem={problem?.field === field.name ? problem.why : undefined}
+    />
+  )
   return (
     <form onSubmit={submit} aria-label="Policy">
-      <div className="policy-form">
-        {[matchField, ...Policies.formFields].map((field) => (
-          <Field
-            key={field.name}
-            field={field}
-            value={values[field.name] ?? ""}
-            onChange={(value) => setValues((before) => ({ ...before, [field.name]: value }))}
-            problem={problem?.field === field.name ? problem.why : undefined}
-          />
-        ))}
-      </div>
+      <div className="policy-form">{shown(matchField)}</div>
+      {Policies.formGroups.map(({ fields, title }) => (
+        <fieldset key={title} className="policy-form">
+          <legend>{title}</legend>
+          {fields.map(shown)}
+        </fieldset>
+      ))}
       <div className="buttons">
         <button type="submit" className="primary" aria-disabled={busy}>Save policy on all nodes</button>
       </div>
@@ -145,7 +150,9 @@ export const PoliciesPage = () => {
                   wide: true,
                   cell: ({ policy }) => (
                     <span className="badges">
-                      {Policies.fieldsOf(policy).map(([name, value]) => <Badge key={name}>{name}: {value}</Badge>)}
+                      {Policies.fieldsOf(policy).map(([name, value]) => (
+                        <Badge key={name}>{name}: {Policies.valueText(value)}</Badge>
+                      ))}
                     </span>
                   )
                 },

@@ -96,6 +96,7 @@ const Hosts = (shown: Shown) => {
         settings.isAdmin && response !== undefined
           ? {
             name: "Action",
+            wide: true,
             cell: ({ node }) => (
               <Tombstone
                 topic={name}

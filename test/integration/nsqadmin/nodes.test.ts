@@ -60,7 +60,9 @@ layer(Browser.layer, { excludeTestServices: true })("nsqds, drains and clients i
       yield* view.act(() => rowOf(view, "Versions and topics", nsqd.http).getByText(/effect-nsq \d/).waitFor())
 
       yield* view.act(() => rowOf(view, "nsqd nodes", nsqd.http).getByRole("link").click())
-      const figures = yield* view.act(() => view.page.getByLabel("Process and machine").locator("dt").allInnerTexts())
+      const figures = yield* view.act(() =>
+        view.page.getByLabel("Messages, process and machine").locator("dt").allInnerTexts()
+      )
       assert.includeMembers(figures, ["Process memory", "Disk", "File descriptors", "Event loop delay", "Version"])
       yield* view.open(`/nodes/${go}`)
       yield* shows(view, /not reported by NSQ's nsqd/)
@@ -132,7 +134,13 @@ layer(Browser.layer, { excludeTestServices: true })("nsqds, drains and clients i
       yield* view.act((page) => page.getByRole("heading", { level: 1, name: `Client ${name}` }).waitFor())
       const text = yield* view.act((page) => page.locator("main").innerText())
       for (
-        const part of ["worker/2.1", "orders / billing", "1m30s", "ready for 7 (RDY)", `127.0.0.1:${socket.localPort}`]
+        const part of [
+          "worker/2.1",
+          "orders / billing",
+          "1 m 30 s",
+          "ready for 7 (RDY)",
+          `127.0.0.1:${socket.localPort}`
+        ]
       ) {
         assert.include(text, part)
       }
@@ -159,7 +167,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqds, drains and clients i
       yield* shows(view, "Negotiated")
       assert.strictEqual(yield* view.act((page) => page.getByRole("button", { name: "Close connection" }).count()), 0)
       yield* view.open(`/nodes/${nsqd.http}`)
-      yield* view.act((page) => page.getByLabel("Process and machine").waitFor())
+      yield* view.act((page) => page.getByLabel("Messages, process and machine").waitFor())
       assert.strictEqual(yield* view.act((page) => page.getByRole("button", { name: "Drain node" }).count()), 0)
     }))
 })

@@ -10,19 +10,20 @@ describe("format", () => {
     assert.deepStrictEqual([999, 1234, 2_500_000].map(Format.bytes), ["999 B", "1.2 kB", "2.5 MB"])
   })
 
-  it("durations have NSQ's form", () => {
-    const durations = [0, 12, 1500, 2_345_678, 3.25e9, 6e10, 61e9, 3.6e12, 7.325e12, 90_061e9]
+  it("durations have three digits, and the form of other time spans above a minute", () => {
+    const durations = [0, 12, 1500, 2_345_678, 280_990_000, 3.25e9, 6e10, 61e9, 3.6e12, 7.325e12, 90_061e9]
     assert.deepStrictEqual(durations.map(Format.nanoseconds), [
-      "0ns",
-      "12ns",
-      "1.5us",
-      "2.35ms",
-      "3.25s",
-      "1m",
-      "1m1s",
-      "1h",
-      "2h2m5s",
-      "25h1m1s"
+      "0 ns",
+      "12 ns",
+      "1.5 µs",
+      "2.35 ms",
+      "281 ms",
+      "3.25 s",
+      "1 m",
+      "1 m 1 s",
+      "1 h",
+      "2 h 2 m",
+      "1 d 1 h"
     ])
   })
 
@@ -31,13 +32,11 @@ describe("format", () => {
     assert.deepStrictEqual([Format.latency(0, 0), Format.latency(undefined, 3), Format.latency(1500, 3)], [
       "–",
       "–",
-      "1.5us"
+      "1.5 µs"
     ])
   })
 
   it("ages are in whole units", () => {
-    assert.strictEqual(Format.ago(0, 125_000), "2 minutes ago")
-    assert.strictEqual(Format.ago(10, 5), "0 seconds ago")
     const spans = [0, 999, 59_000, 200_000, 7_200_000, 93_784_000].map(Format.span)
     assert.deepStrictEqual(spans, ["0 s", "0 s", "59 s", "3 m 20 s", "2 h", "1 d 2 h"])
     assert.deepStrictEqual([Format.age(null, 5), Format.age(1000, 3000)], ["–", "2 s"])
@@ -49,5 +48,7 @@ describe("format", () => {
     assert.strictEqual(Format.second(at), "15:04:05")
     assert.strictEqual(Format.beginning(at, at + 60_000), "15:04")
     assert.strictEqual(Format.beginning(at, at + 86_400_000), "2 Jan, 15:04")
+    assert.deepStrictEqual([Format.exact(at, at), Format.exact(at, at + 86_400_000)], ["15:04:05", "2 Jan, 15:04"])
+    assert.strictEqual(Format.since(at, at + 125_000), "15:04, for 2 m 5 s")
   })
 })

@@ -35,7 +35,7 @@ describe("figures of a node", () => {
       0.75
     ])
     assert.deepStrictEqual([figures.get("Disk")?.value, figures.get("Disk")?.share], ["30 GB free", 0.7])
-    assert.strictEqual(figures.get("Event loop delay")?.value, "3.2ms p99")
+    assert.strictEqual(figures.get("Event loop delay")?.value, "3.2 ms p99")
     assert.strictEqual(figures.get("Running for")?.value, "2 m")
     assert.deepStrictEqual([NodeFigures.diskFree(status), NodeFigures.files(status)], ["30 GB (30%)", "52 of 1,024"])
   })
