@@ -15,7 +15,7 @@ const usage = `usage: node bench/bench.ts [options]
   --against "cmd"   another daemon to compare with, run alternately
   --only a,b        only these rows: ${
   rows.map(({ name }) => name).join(", ")
-}, or durable, latency, memory, stalls, upgrades
+}, or durable, latency, memory, policies, stalls, upgrades
   --seconds N       length of a measured run (default 3)
   --rounds N        runs of each row (default 3)
   --json FILE       also write every figure to FILE

@@ -31,6 +31,7 @@ export interface Publishing {
   readonly connections?: number
   readonly limit?: number
   readonly deferMilliseconds?: number
+  readonly header?: string
 }
 
 /** MPUB of 200 messages. Two requests in flight, so that the daemon does not wait for the generator. */

@@ -29,6 +29,7 @@ import {
   warmUpSeconds
 } from "./loads.ts"
 import { withObservation } from "./observe.ts"
+import { policyRows } from "./policies.ts"
 import * as Processes from "./processes.ts"
 import type { Row } from "./row.ts"
 import { stallRows } from "./stalls.ts"
@@ -362,5 +363,6 @@ export const rows: ReadonlyArray<Row> = [
   lookupRow,
   adminRow,
   ...durableRows,
+  ...policyRows,
   ...stallRows
 ]

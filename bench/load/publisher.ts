@@ -26,7 +26,12 @@ export interface PublisherConfig extends Window {
   readonly text?: boolean
   /** Defers the messages with DPUB. Requires a batch of 1. */
   readonly deferMilliseconds?: number
+  /** Publishes with HPUB and this header, whose value is another one in each message. Requires a batch of 1 and no upgrade. */
+  readonly header?: string
 }
+
+/** Digits of the value of a header. */
+const valueDigits = 16
 
 interface Publisher {
   readonly connection: Connection
@@ -60,7 +65,11 @@ const message = ({ bodyBytes, text }: PublisherConfig, index: number): Buffer =>
 
 const command = (config: PublisherConfig): Buffer => {
   if (config.batch === 1) {
-    const { deferMilliseconds, topic } = config
+    const { deferMilliseconds, header, topic } = config
+    if (header !== undefined) {
+      const headers = Buffer.from(`${header}:${"0".repeat(valueDigits)}\n`)
+      return Buffer.concat([Buffer.from(`HPUB ${topic}\n`), uint32(headers.length), headers, message(config, 0)])
+    }
     const head = deferMilliseconds === undefined ? `PUB ${topic}\n` : `DPUB ${topic} ${deferMilliseconds}\n`
     return Buffer.concat([Buffer.from(head), message(config, 0)])
   }
@@ -69,8 +78,18 @@ const command = (config: PublisherConfig): Buffer => {
   return Buffer.concat([head, uint32(messages.length + 4), uint32(config.batch), messages])
 }
 
+/** Writes a number in decimal digits. */
+const writeValue = (bytes: Buffer, at: number, value: number): void => {
+  let rest = value
+  for (let digit = valueDigits - 1; digit >= 0; digit--) {
+    bytes[at + digit] = 0x30 + rest % 10
+    rest = Math.floor(rest / 10)
+  }
+}
+
 work(async (config: PublisherConfig) => {
   const one = command(config)
+  const valueAt = config.header === undefined ? -1 : one.indexOf(":") + 1
   const channels = config.channels ?? 1
   const commandsMax = Math.ceil((config.limit ?? Infinity) / config.batch)
   const backlog = config.backlog ?? Infinity
@@ -88,7 +107,11 @@ work(async (config: PublisherConfig) => {
     sent += count
     publisher.credit -= count
     const { connection, many, one } = publisher
-    connection.write(count === config.window ? many : many.subarray(0, count * one.length))
+    const bytes = count === config.window ? many : many.subarray(0, count * one.length)
+    if (valueAt < 0) return connection.write(bytes)
+    const own = Buffer.from(bytes)
+    for (let i = 0; i < count; i++) writeValue(own, i * one.length + valueAt, sent - i)
+    connection.write(own)
   }
   const open = async (index: number): Promise<Publisher> => {
     const publisher: Publisher = {
