@@ -6,7 +6,8 @@
  * Hot path: `finish` is called for every message, `take` for every record.
  */
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
-import { type LogStateChanges, LogStateEncoder } from "../../../protocol/storage/LogState.ts"
+import type { LogStateChanges, LogStateEncoder } from "../../../protocol/storage/LogState.ts"
+import { ChannelChanges } from "./ChannelChanges.ts"
 import { DeferredTable, type EachDeferred } from "./DeferredTable.ts"
 import { type LogBatch, someOf, wholeOf } from "./LogBatch.ts"
 import { SequenceHeap } from "./SequenceHeap.ts"
@@ -21,9 +22,6 @@ export interface ChannelOwner {
   /** The state of the channel has changed and is to be recorded soon. Returns whether that is noted: once is enough. */
   readonly changed: (channel: ChannelLog) => boolean
 }
-
-/** The number of an ephemeral channel, whose state is not recorded. */
-export const ephemeralNumber = 0
 
 /** Deferred messages that are looked at in one step. */
 const deferredPerStep = 4096
@@ -55,17 +53,13 @@ export class ChannelLog {
   private ahead: SequenceSet | undefined
   /** Messages from `next` on, below those that are not handed over yet, that are finished or deferred. */
   private skipped = 0
-  private readonly changes = new LogStateEncoder()
-  /** Whether the owner knows of changes since the last call of `takeChanges`. */
-  private isNoted = false
-  /** Finished messages that follow each other, not encoded yet. */
-  private finishedFrom = 0
-  private finishedTo = 0
+  private readonly changes: ChannelChanges
 
   constructor(number: number, name: string, owner: ChannelOwner, state: RecoveredChannel) {
     this.number = number
     this.name = name
     this.owner = owner
+    this.changes = new ChannelChanges(number, () => owner.changed(this))
     this.finished = state.finished
     this.table = state.deferred
     this.attempts = state.attempts
@@ -224,19 +218,14 @@ export class ChannelLog {
   finish(from: number, to: number): void {
     if (this.finished.add(from, to) === 0) return
     if (this.attempts.size > 0) { for (let sequence = from; sequence < to; sequence++) this.attempts.delete(sequence) }
-    if (from !== this.finishedTo) this.closeFinished()
-    if (this.finishedTo === 0) this.finishedFrom = from
-    this.finishedTo = to
-    this.noteChange()
+    this.changes.finished(from, to)
   }
 
   /** The message is delivered again; its next delivery has these attempts. Its content stays in memory. */
   keepReturned(sequence: number, attempts: number): void {
     if (this.finished.has(sequence)) return
-    this.closeFinished()
     this.attempts.set(sequence, attempts)
-    if (this.isRecorded) this.changes.returned(this.number, sequence, attempts)
-    this.noteChange()
+    this.changes.returned(sequence, attempts)
   }
 
   /** The message waits to be read again. */
@@ -249,12 +238,10 @@ export class ChannelLog {
   /** The message waits until `due`, in ms since the Unix epoch. */
   defer(sequence: number, due: number, attempts: number): void {
     if (this.finished.has(sequence)) return
-    this.closeFinished()
     // The table has them: millions of deferred messages do not take a second place.
     this.attempts.delete(sequence)
     this.table.push(sequence, due, attempts)
-    if (this.isRecorded) this.changes.deferred(this.number, sequence, due, attempts)
-    this.noteChange()
+    this.changes.deferred(sequence, due, attempts)
   }
 
   /**
@@ -317,15 +304,12 @@ export class ChannelLog {
     this.returned.clear()
     this.table.clear()
     this.attempts.clear()
-    this.changes.clear()
-    this.finishedFrom = 0
-    this.finishedTo = 0
     this.finished.reset(sequence)
     this.next = sequence
     this.plainFrom = sequence
     this.skipped = 0
     this.ahead = undefined
-    this.noteChange()
+    this.changes.restart()
   }
 
   /** Messages that do not exist are finished. The cursor passes those that it has reached. */
@@ -348,10 +332,8 @@ export class ChannelLog {
 
   /** Messages that belong to other channels are finished. The cursor passes those that it has reached. */
   skip(from: number, to: number): void {
-    this.closeFinished()
     this.skipLost(from, to)
-    if (this.isRecorded) this.changes.finished(this.number, from, to)
-    this.noteChange()
+    this.changes.skipped(from, to)
   }
 
   /** Lets all deferred messages wait to be read; returns when each of them would have been due, by sequence. */
@@ -372,41 +354,19 @@ export class ChannelLog {
 
   // ---- recording
 
-  private get isRecorded(): boolean {
-    return this.number !== ephemeralNumber
-  }
-
-  /** Segments can be removed when an ephemeral channel has finished their messages, too. */
-  private noteChange(): void {
-    if (!this.isNoted) this.isNoted = this.owner.changed(this)
-  }
-
-  private closeFinished(): void {
-    if (this.finishedTo === 0) return
-    if (this.isRecorded) this.changes.finished(this.number, this.finishedFrom, this.finishedTo)
-    this.finishedFrom = 0
-    this.finishedTo = 0
-  }
-
   /** Moves the changes since the last call to `out`. */
   takeChanges(out: LogStateEncoder): void {
-    this.isNoted = false
-    this.closeFinished()
-    out.append(this.changes.encoded)
-    this.changes.clear()
+    this.changes.take(out)
   }
 
   /**
-   * Encodes the whole state in steps of at most `most` messages. What changes between two of them is among the changes: together with those, the result is
-   * the state at its end.
+   * Encodes the whole state in steps of at most `most` messages. What changes between two of them is among the changes: together with
+   * those, the result is the state at its end.
    */
   *encode(out: LogStateChanges, most: number): Generator<void, void> {
     out.created(this.number, this.name, this.finished.floor)
     yield* this.finished.scanRanges((from, to) => out.finished(this.number, from, to))
-    this.table.startScan((sequence, due, attempts) => {
-      this.changes.deferred(this.number, sequence, due, attempts)
-      this.noteChange()
-    })
+    this.table.startScan((sequence, due, attempts) => this.changes.deferredElsewhere(sequence, due, attempts))
     const deferred: EachDeferred = (sequence, due, attempts) => out.deferred(this.number, sequence, due, attempts)
     try {
       while (this.table.scan(most, deferred)) yield
