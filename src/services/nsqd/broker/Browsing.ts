@@ -135,7 +135,7 @@ export const browse = Effect.fnUntraced(function*(
   let bytes = 0
 
   const stateOf = (sequence: number): MessageState => {
-    if (channel === undefined) return log.isDoneWith(sequence) ? "retained" : "waiting"
+    if (channel === undefined) return log.history.isDoneWith(sequence) ? "retained" : "waiting"
     if (channel.hasFinished(sequence)) return "retained"
     if (held.has(sequence) || burying?.has(sequence) === true) return "in_flight"
     return deferred?.has(sequence) === true ? "deferred" : "waiting"
@@ -187,9 +187,9 @@ export const browse = Effect.fnUntraced(function*(
     return false
   }
 
-  yield* log.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
+  yield* log.history.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
   const page = channel === undefined ? messages : yield* finish(turns, withDue(channel, messages))
-  return { messages: page, next: next !== undefined && next < log.end ? next : undefined, scanned }
+  return { messages: page, next: next !== undefined && next < log.history.end ? next : undefined, scanned }
 })
 
 /** The deferred messages of a channel, as a set: there may be millions. */

@@ -128,20 +128,25 @@ export class Deduplication {
       const log = this.log()
       if (this.isLoaded || log === undefined) return Effect.void
       const { dedupWindowMillis } = this.policy
-      const from = dedupWindowMillis > 0 ? log.sequenceAt(this.now() - dedupWindowMillis) : Effect.succeed(log.start)
-      return Effect.flatMap(from, (sequence) =>
-        log.scan(sequence, ({ acceptedAt, count, hasHeaders }, frames) => {
-          if (!hasHeaders) return true
-          for (let i = 0, at = 0; i < count; i++) {
-            const key = headerValue(frameHeaders(frames, at), dedupKeyHeader)
-            if (key !== undefined) this.note(digestOf(key), acceptedAt)
-            at += frames.readInt32BE(at) + 4
-          }
-          return true
-        })).pipe(
-          Effect.andThen(Effect.sync(() => void (this.isLoaded = true))),
-          Effect.mapError((error) => writeFailure(error, 0))
-        )
+      const from = dedupWindowMillis > 0
+        ? log.history.sequenceAt(this.now() - dedupWindowMillis)
+        : Effect.succeed(log.history.start)
+      return Effect.flatMap(
+        from,
+        (sequence) =>
+          log.history.scan(sequence, ({ acceptedAt, count, hasHeaders }, frames) => {
+            if (!hasHeaders) return true
+            for (let i = 0, at = 0; i < count; i++) {
+              const key = headerValue(frameHeaders(frames, at), dedupKeyHeader)
+              if (key !== undefined) this.note(digestOf(key), acceptedAt)
+              at += frames.readInt32BE(at) + 4
+            }
+            return true
+          })
+      ).pipe(
+        Effect.andThen(Effect.sync(() => void (this.isLoaded = true))),
+        Effect.mapError((error) => writeFailure(error, 0))
+      )
     }))
   }
 }

@@ -167,7 +167,7 @@ export class LogBacklog implements WaitingMessages {
   }
 
   seek(sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
-    return this.log.seek(this.channel, sequence, () => {
+    return this.log.history.seek(this.channel, sequence, () => {
       begin()
       // What was read before is here by now, and what is read from now on belongs to the new place.
       this.memory.takeAll()
@@ -176,7 +176,7 @@ export class LogBacklog implements WaitingMessages {
   }
 
   dropBefore(millis: number): Effect.Effect<number, StorageError> {
-    return this.log.finishBefore(this.channel, millis)
+    return this.log.history.finishBefore(this.channel, millis)
   }
 
   drop(sequence: number): Effect.Effect<boolean, StorageError> {

@@ -68,7 +68,7 @@ export class LogTopicQueue implements TopicQueue {
     const { openLog } = yield* Storage
     const log = yield* openLog(topic, durability)
     const policy = settings.policies.topic(topic)
-    log.retain(() => retentionOf(policy))
+    log.history.retain(() => retentionOf(policy))
     yield* intoLog(log, topic, handover)
     return new LogTopicQueue(settings, time, log, owner)
   })
@@ -91,7 +91,7 @@ export class LogTopicQueue implements TopicQueue {
       const { handed: sequence } = this.log
       if (this.log.depth === 0 || this.found.sequence === sequence) return Effect.void
       this.found = { sequence, acceptedAt: Infinity }
-      return this.log.scan(sequence, ({ acceptedAt }) => {
+      return this.log.history.scan(sequence, ({ acceptedAt }) => {
         this.found = { sequence, acceptedAt }
         return false
       }, oldestBlockBytes)

@@ -32,7 +32,7 @@ const countOf = (batches: ReadonlyArray<MessageBatch>): number => batches.reduce
 // ---- into a log
 
 const append = (batch: MessageBatch, due: number, log: TopicLog): Effect.Effect<number, StorageError> =>
-  log.appendBatch(batch, batch.frames.readBigInt64BE(frameTimestampOffset), due)
+  log.filling.append(batch, batch.frames.readBigInt64BE(frameTimestampOffset), due)
 
 /** Appends messages that are in memory. `stored` is called with the range of their sequences. */
 const appendCarried = Effect.fnUntraced(function*(
@@ -91,7 +91,7 @@ export const intoLog = (log: TopicLog, topic: TopicName, { carried, channels, ow
     }
     const topicQueue = yield* openExisting(topic)
     if (queues.size === 0 && topicQueue === undefined && carried.size === 0 && own === nothing) return
-    if (log.isNew) yield* log.beginFilling
+    if (log.filling.isNew) yield* log.filling.begin
     let count = 0
     const logs = new Map<string, ChannelLog>()
     // All of them first, so that each has finished the messages of the others.
@@ -102,7 +102,7 @@ export const intoLog = (log: TopicLog, topic: TopicName, { carried, channels, ow
     for (const channel of channels) {
       const owner = logs.get(channel)
       if (owner === undefined) continue
-      const stored = (from: number, to: number) => log.giveTo(owner, from, to)
+      const stored = (from: number, to: number) => log.filling.giveTo(owner, from, to)
       const queue = queues.get(channel)
       if (queue !== undefined) count += yield* appendQueue(queue, log, stored)
       count += yield* appendCarried(carried.get(channel) ?? nothing, log, stored)
@@ -112,7 +112,7 @@ export const intoLog = (log: TopicLog, topic: TopicName, { carried, channels, ow
     log.hold()
     if (topicQueue !== undefined) count += yield* appendQueue(topicQueue, log, () => {})
     count += yield* appendCarried(own, log, () => {})
-    yield* log.endFilling
+    yield* log.filling.end
     for (const queue of topicQueue === undefined ? queues.values() : [...queues.values(), topicQueue]) {
       yield* queue.delete
     }
@@ -209,9 +209,9 @@ const writeHeld = Effect.fnUntraced(function*(log: TopicLog, queue: BackendQueue
   let count = 0
   let headers = 0
   for (
-    let from = log.handed, found = yield* log.readHeld(from);
+    let from = log.handed, found = yield* log.history.readHeld(from);
     found !== undefined;
-    found = yield* log.readHeld(from)
+    found = yield* log.history.readHeld(from)
   ) {
     const batch = partFrom(found, from)
     if (found.due > log.wallMillis()) {

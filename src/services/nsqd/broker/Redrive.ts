@@ -74,9 +74,9 @@ export const redrive = Effect.fnUntraced(function*(
   counts: RedriveCounts
 ): Effect.fn.Return<void, BrokerError | StorageError> {
   // Messages that become dead letters again meanwhile are not published a second time.
-  const { end } = log
+  const { end } = log.history
   const began = yield* Clock.currentTimeMillis
-  let next: number | undefined = log.channelNamed(channel.name)?.floor ?? log.start
+  let next: number | undefined = log.channelNamed(channel.name)?.floor ?? log.history.start
 
   const wants = (frames: Buffer, start: number, body: Buffer): boolean => {
     if (!filter.matches(body)) return false
@@ -110,7 +110,7 @@ export const redrive = Effect.fnUntraced(function*(
       }
       return true
     }
-    yield* log.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
+    yield* log.history.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
     return { found, rest: rest !== undefined && rest < end ? rest : undefined }
   })
 

@@ -35,7 +35,7 @@ const seek = Effect.fnUntraced(function*(target: RequestTarget) {
   const log = yield* LogPosition.logOf(topic)
   const to = query.get("to") ?? (yield* fail(400, "MISSING_ARG_TO"))
   const wanted = yield* LogPosition.sequenceOf(log, to, "INVALID_ARG_TO")
-  const sequence = Math.max(log.start, Math.min(wanted, log.handed))
+  const sequence = Math.max(log.history.start, Math.min(wanted, log.handed))
   const preview = query.get("preview") ?? "false"
   if (preview !== "true" && preview !== "false") return yield* fail(400, "INVALID_ARG_PREVIEW")
   if (preview === "false") yield* channel.seek(sequence)

@@ -24,9 +24,9 @@ export const sequenceOf = (
   text: string,
   code: string
 ): Effect.Effect<number, HttpFailure | StorageError> => {
-  if (text === "beginning") return Effect.succeed(log.start)
+  if (text === "beginning") return Effect.succeed(log.history.start)
   if (text === "end") return Effect.succeed(log.handed)
   if (/^\d{1,15}$/.test(text)) return Effect.succeed(Number(text))
   const millis = timePattern.test(text) ? Date.parse(text) : NaN
-  return Number.isNaN(millis) ? Effect.fail(fail(400, code)) : log.sequenceAt(millis)
+  return Number.isNaN(millis) ? Effect.fail(fail(400, code)) : log.history.sequenceAt(millis)
 }

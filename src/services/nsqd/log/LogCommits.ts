@@ -104,7 +104,7 @@ export class LogCommits {
     return inOrder(this.stored(group))
   }
 
-  /** See `TopicLog.appendBatch`. */
+  /** See `LogFilling.append`. */
   appendBatch(batch: MessageBatch, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
     let first = 0
     const add = (group: CommitGroup): void => {

@@ -92,7 +92,7 @@ export class LogReading {
     })
   }
 
-  /** See `TopicLog.readHeld`. */
+  /** See `LogHistory.readHeld`. */
   readHeld(from: number): Effect.Effect<LogBatch | undefined, StorageError> {
     return this.permit.withPermit(Effect.gen({ self: this }, function*() {
       for (let at = from; at < this.host.end();) {

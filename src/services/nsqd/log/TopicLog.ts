@@ -13,20 +13,19 @@ import type { DiskError } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import type { ChannelLog, ChannelOwner } from "./ChannelLog.ts"
-import * as Filling from "./Filling.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogChannels } from "./LogChannels.ts"
 import { type IssuedId, LogCommits } from "./LogCommits.ts"
+import { LogFilling } from "./LogFilling.ts"
 import { LogHandover } from "./LogHandover.ts"
 import { LogHealth } from "./LogHealth.ts"
+import { LogHistory } from "./LogHistory.ts"
 import { labelOf, type LogHost, type TopicLogOptions } from "./LogHost.ts"
 import { LogReading } from "./LogReading.ts"
 import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { removeLog } from "./LogRemoval.ts"
-import { type EachRecord, scan, type ScanHost, sequenceAt } from "./LogScan.ts"
 import { LogTail } from "./LogTail.ts"
-import { Retention, type RetentionLimits } from "./Retention.ts"
-import type { Segments } from "./Segment.ts"
+import { Retention } from "./Retention.ts"
 import { SegmentReader } from "./SegmentReader.ts"
 import { SegmentRemoval } from "./SegmentRemoval.ts"
 import { SegmentWriter } from "./SegmentWriter.ts"
@@ -34,20 +33,19 @@ import { StateFile } from "./StateFile.ts"
 import { StateRecorder } from "./StateRecorder.ts"
 import { WriteGuard } from "./WriteGuard.ts"
 
-/** Bytes per read of messages that may all be young enough. */
-const finishBlockBytes = 64 * 1024
-
 const closedError = new StorageError({ reason: StorageErrorReason.Exiting() })
 
 export class TopicLog implements ChannelOwner {
   readonly durability: LogDurability
+  /** The messages that the log still has. */
+  readonly history: LogHistory
+  /** Takes the messages of another queue. */
+  readonly filling: LogFilling
   private readonly options: TopicLogOptions
   private readonly label: string
   private readonly host: LogHost
   private readonly logEpoch: number
-  private readonly segments: Segments
   private readonly reading: LogReading
-  private readonly retention: Retention
   private readonly removal: SegmentRemoval
   private readonly writer: SegmentWriter
   private readonly recorder: StateRecorder
@@ -62,7 +60,7 @@ export class TopicLog implements ChannelOwner {
 
   private constructor(options: TopicLogOptions, host: LogHost, recovered: RecoveredLog) {
     const { directory, durability, segmentBytes } = options
-    const { end, lastIssued, state } = recovered
+    const { end, lastIssued, segments, state } = recovered
     const isSynced = durability === "synced"
     const epoch = recovered.epoch ?? host.randomEpoch()
     this.options = options
@@ -70,8 +68,7 @@ export class TopicLog implements ChannelOwner {
     this.host = host
     this.durability = durability
     this.logEpoch = epoch
-    this.segments = recovered.segments
-    this.writer = new SegmentWriter(host.disk, this.segments, { directory, segmentBytes, isSynced, fork: host.fork })
+    this.writer = new SegmentWriter(host.disk, segments, { directory, segmentBytes, isSynced, fork: host.fork })
     this.recorder = new StateRecorder(new StateFile(host.disk, options, recovered.generations), {
       fork: host.fork,
       encode: (out, most) => this.encode(out, most),
@@ -82,7 +79,7 @@ export class TopicLog implements ChannelOwner {
     this.health = new LogHealth(this.label, host.note)
     this.reading = new LogReading(
       new LogTail(host.memory),
-      new SegmentReader(host.disk, epoch, this.segments, host.memory),
+      new SegmentReader(host.disk, epoch, segments, host.memory),
       {
         label: this.label,
         health: this.health,
@@ -91,13 +88,13 @@ export class TopicLog implements ChannelOwner {
         lost: (from, to) => this.lose(from, to)
       }
     )
-    this.retention = new Retention({ disk: host.disk, epoch, segments: this.segments, wallMillis: host.wallMillis })
+    const retention = new Retention({ disk: host.disk, epoch, segments, wallMillis: host.wallMillis })
     this.removal = new SegmentRemoval({
       label: this.label,
-      retention: this.retention,
+      retention,
       isFull: () => host.refusal(0) !== undefined,
       segmentBytes,
-      segments: this.segments,
+      segments,
       writer: this.writer,
       reading: this.reading,
       fork: host.fork,
@@ -147,6 +144,28 @@ export class TopicLog implements ChannelOwner {
       recorder: this.recorder,
       wallMillis: host.wallMillis
     }, recovered)
+    const { channels, commits, handover, label, reading, recorder, writer } = this
+    this.history = new LogHistory({
+      label,
+      disk: host.disk,
+      epoch,
+      segments,
+      channels,
+      commits,
+      handover,
+      reading,
+      recorder,
+      retention
+    })
+    this.filling = new LogFilling({
+      disk: host.disk,
+      directory,
+      channels,
+      commits,
+      recorder,
+      writer,
+      refusal: (bytes) => this.isClosed ? closedError : host.refusal(bytes)
+    })
     this.channels.restore(state)
   }
 
@@ -223,18 +242,6 @@ export class TopicLog implements ChannelOwner {
     return refusal === undefined ? this.commits.append(bodies, nanos, ids, due) : Effect.fail(refusal)
   }
 
-  /**
-   * Stores messages of another queue as they are, with their ids, timestamps, attempts and headers. Returns the sequence of the
-   * first one when they are stored.
-   */
-  appendBatch(batch: MessageBatch, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
-    return Effect.suspend((): Effect.Effect<number, StorageError> => {
-      if (this.isClosed) return Effect.fail(closedError)
-      const refusal = this.host.refusal(batch.framesBytes)
-      return refusal === undefined ? this.commits.appendBatch(batch, nanos, due) : Effect.fail(refusal)
-    })
-  }
-
   private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {
     this.handover.noteDeferred(batches)
     const { read } = this.channels
@@ -252,33 +259,6 @@ export class TopicLog implements ChannelOwner {
     this.channels.skipLost(from, to)
     this.handover.lose(from, to)
     this.recorder.noteVital()
-  }
-
-  // ---- filling
-
-  /** Whether the log has never had a message or a channel. */
-  get isNew(): boolean {
-    return this.commits.end === 1 && this.channels.isEmpty
-  }
-
-  /** The log is incomplete until `endFilling`: if the process ends before, it is empty at the next opening. */
-  get beginFilling(): Effect.Effect<void, StorageError> {
-    return Effect.mapError(Filling.begin(this.host.disk, this.options.directory), StorageError.fromDisk)
-  }
-
-  /** Completes when everything, the state of the channels included, is durable, and the log is complete. */
-  get endFilling(): Effect.Effect<void, StorageError> {
-    return this.recorder.record.pipe(
-      Effect.andThen(this.writer.sync),
-      Effect.andThen(this.recorder.sync),
-      Effect.andThen(Filling.end(this.host.disk, this.options.directory)),
-      Effect.mapError(StorageError.fromDisk)
-    )
-  }
-
-  /** Gives the messages from `from` up to, but not including, `to` to one channel: the others have finished them. */
-  giveTo(owner: ChannelLog, from: number, to: number): void {
-    for (const channel of this.channels.all) if (channel !== owner) channel.skip(from, to)
   }
 
   // ---- handing over
@@ -314,74 +294,9 @@ export class TopicLog implements ChannelOwner {
     return this.channels.changed(channel)
   }
 
-  /** The sequence of the oldest message that the log still has, or the next one. */
-  get start(): number {
-    return this.segments.all[0]?.first ?? this.commits.end
-  }
-
-  /** The sequence after the last message that is stored. */
-  get end(): number {
-    return this.commits.end
-  }
-
-  /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; messages of one commit share a time. */
-  sequenceAt(millis: number): Effect.Effect<number, StorageError> {
-    return Effect.mapError(
-      sequenceAt(this.scanned, millis, (segment) => this.retention.startOf(segment), this.commits.end),
-      StorageError.fromDisk
-    )
-  }
-
-  /** Reads the records from the one with the message `from`, or the next that exists, on; see `LogScan`. */
-  scan(from: number, each: EachRecord, blockBytes?: number): Effect.Effect<void, StorageError> {
-    return Effect.mapError(scan(this.scanned, from, each, blockBytes), StorageError.fromDisk)
-  }
-
-  /** Finishes the messages that the channel would read next and that were accepted before `millis`; returns how many. */
-  finishBefore(channel: ChannelLog, millis: number): Effect.Effect<number, StorageError> {
-    return Effect.suspend(() => {
-      if (channel.cursor >= this.handed) return Effect.succeed(0)
-      let end = channel.cursor
-      const each: EachRecord = (header) => {
-        if (header.acceptedAt >= millis) return false
-        end = header.first + header.count
-        return true
-      }
-      return Effect.map(this.scan(channel.cursor, each, finishBlockBytes), () => {
-        const before = channel.waiting + channel.deferredCount
-        channel.skip(channel.cursor, Math.min(end, this.handed))
-        return before - channel.waiting - channel.deferredCount
-      })
-    })
-  }
-
-  /** Whether all channels have finished the message. */
-  isDoneWith(sequence: number): boolean {
-    return sequence < this.handed && this.channels.areDoneWith(sequence, sequence + 1)
-  }
-
   /** The channel of this name, if it is open. */
   channelNamed(name: string): ChannelLog | undefined {
     return this.channels.named(name)
-  }
-
-  private get scanned(): ScanHost {
-    return { disk: this.host.disk, epoch: this.logEpoch, segments: this.segments }
-  }
-
-  /**
-   * Makes the messages from `sequence` on, and no others, wait in the channel; completes when that is recorded. `begin` runs at the
-   * same moment, while nothing is read. Messages that the log does not have any more stay finished.
-   */
-  seek(channel: ChannelLog, sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
-    return Effect.mapError(
-      this.recorder.replace(this.reading.alone(Effect.sync(() => {
-        begin()
-        this.channels.move(channel, Math.max(this.start, Math.min(sequence, this.handed)))
-        this.segments.forEachGap((from, to) => channel.skipLost(from, to))
-      }))),
-      StorageError.fromDisk
-    )
   }
 
   // ---- reading
@@ -394,11 +309,6 @@ export class TopicLog implements ChannelOwner {
   /** Reads the channel's next messages; `undefined` if the channel has read all. Damaged messages are reported and passed over. */
   read(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, StorageError> {
     return this.reading.read(channel)
-  }
-
-  /** Reads messages from `from` on that were not handed over; `undefined` behind the last one. */
-  readHeld(from: number): Effect.Effect<LogBatch | undefined, StorageError> {
-    return this.reading.readHeld(from)
   }
 
   // ---- recording
@@ -417,27 +327,9 @@ export class TopicLog implements ChannelOwner {
 
   /** Without segments, the state alone tells the next sequence and the next id. */
   private encodeEnds(out: LogStateChanges): void {
-    out.trimmed(this.segments.all[0]?.first ?? this.commits.end)
+    out.trimmed(this.history.start)
     const { lastIssued } = this.commits
     if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
-  }
-
-  // ---- retention
-
-  /** Keeps finished messages as `limits` says at each moment; `undefined` keeps none. */
-  retain(limits: () => RetentionLimits | undefined): void {
-    this.retention.limits = limits
-  }
-
-  /** Removes what is not retained any more. Called periodically: the age of messages changes without commands. */
-  get sweep(): Effect.Effect<void> {
-    if (this.retention.limits() === undefined) return Effect.void
-    return this.retention.measure.pipe(
-      Effect.andThen(Effect.sync(() => this.recorder.note())),
-      Effect.catch((error) =>
-        Effect.logWarning(`${this.label}: failed to read the age of a segment - ${error.message}`)
-      )
-    )
   }
 
   // ---- emptying and closing

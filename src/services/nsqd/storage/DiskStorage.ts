@@ -176,11 +176,12 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
       Effect.forever,
       Effect.forkScoped
     )
-    yield* Effect.suspend(() => Effect.forEach(Array.from(openLogs), (log) => log.sweep, { discard: true })).pipe(
-      Effect.delay(sweepEvery),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    yield* Effect.suspend(() => Effect.forEach(Array.from(openLogs), ({ history }) => history.sweep, { discard: true }))
+      .pipe(
+        Effect.delay(sweepEvery),
+        Effect.forever,
+        Effect.forkScoped
+      )
     const clock = yield* Clock.Clock
     const random = yield* Random.Random
     const logHost: LogHost = {

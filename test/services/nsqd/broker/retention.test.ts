@@ -20,7 +20,7 @@ const consumeAll = Effect.gen(function*() {
   assert.strictEqual(channel.depth + channel.inFlightCount, 0)
 })
 
-const startOf = Effect.map(topicOf("orders"), ({ log }) => log?.start ?? 0)
+const startOf = Effect.map(topicOf("orders"), ({ log }) => log?.history.start ?? 0)
 
 describe("The retention of a policy", () => {
   it.effect("keeps finished messages for its age, and is in force from the moment when it is set", () =>

@@ -237,7 +237,7 @@ describe("the verification of durable logs", () => {
       const log = yield* opened()
       yield* log.channel("a")
       yield* log.publish(range(0, 3))
-      yield* log.log.beginFilling
+      yield* log.log.filling.begin
       yield* log.close
       const report = yield* verified
       assert.deepStrictEqual([report.damages.length, report.notes.length], [0, 1])

@@ -207,7 +207,7 @@ const history = Effect.fnUntraced(function*(
     // Messages of a queue of another durability come as they are.
     const stored = yield* Effect.exit(
       chance.happens(30)
-        ? log.appendBatch(MessageBatch.published(bodies, nanos, block), nanos, due)
+        ? log.filling.append(MessageBatch.published(bodies, nanos, block), nanos, due)
         : log.append(bodies, nanos, block, due)
     )
     if (Exit.isSuccess(stored)) {

@@ -269,7 +269,7 @@ describe("TopicLog", () => {
           const second = yield* open({ durability, segmentBytes: 2000 })
           if (isGone) {
             gone++
-            assert.isTrue(second.log.isNew)
+            assert.isTrue(second.log.filling.isNew)
             assert.deepStrictEqual([...disk.files().keys()].filter((path) => path.includes("deleted")), [])
           } else {
             complete++

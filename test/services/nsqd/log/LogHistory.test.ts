@@ -27,7 +27,7 @@ const segmentsOf = Effect.gen(function*() {
 })
 
 const keep = (log: OpenLog, limits: Partial<RetentionLimits>): void =>
-  log.log.retain(() => ({ millis: Infinity, bytes: Infinity, ...limits }))
+  log.log.history.retain(() => ({ millis: Infinity, bytes: Infinity, ...limits }))
 
 describe("Rewinding", () => {
   it.effect("a channel that is moved back gets finished messages again, and keeps its place over a kill", () =>
@@ -36,7 +36,7 @@ describe("Rewinding", () => {
       keep(first, {})
       const channel = yield* publishAndFinish(first, "a", 100)
       const other = yield* publishAndFinish(first, "b", 0)
-      yield* first.log.seek(channel, 41, nothing)
+      yield* first.log.history.seek(channel, 41, nothing)
       assert.strictEqual(channel.waiting, 60)
       assert.strictEqual(other.waiting, 0)
       const again = yield* first.read(channel)
@@ -58,10 +58,10 @@ describe("Rewinding", () => {
       const channel = yield* log.channel("a")
       yield* log.publish(range(0, 10))
       const [held] = yield* log.read(channel)
-      yield* log.log.seek(channel, 8, nothing)
+      yield* log.log.history.seek(channel, 8, nothing)
       assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [7, 8, 9])
       finish(held!)
-      yield* log.log.seek(channel, log.log.handed, nothing)
+      yield* log.log.history.seek(channel, log.log.handed, nothing)
       assert.strictEqual(channel.waiting, 0)
       yield* log.publish([10])
       assert.deepStrictEqual(numbersOf(yield* log.read(channel)), [10])
@@ -77,7 +77,7 @@ describe("Rewinding", () => {
       const [zero, one] = yield* log.read(channel)
       channel.giveBack(zero!.batch.sequenceAt(zero!.position)!, 7)
       channel.defer(one!.batch.sequenceAt(one!.position)!, 5000, 3)
-      yield* log.log.seek(channel, 1, nothing)
+      yield* log.log.history.seek(channel, 1, nothing)
       const again = yield* log.read(channel)
       assert.deepStrictEqual(again.map(({ attempts, number }) => [number, attempts]), [[0, 1], [1, 1], [3, 1]])
       assert.strictEqual(channel.deferredCount, 1)
@@ -97,7 +97,7 @@ describe("Rewinding", () => {
         ;(yield* log.read(channel)).forEach(finish)
         yield* log.log.recorded
         disk.crashAt(operation)
-        const moved = yield* Effect.exit(log.log.seek(channel, 11, nothing))
+        const moved = yield* Effect.exit(log.log.history.seek(channel, 11, nothing))
         disk.kill()
         const recovered = yield* open({ directory: `/log/${operation}` })
         const numbers = numbersOf(yield* recovered.read(yield* recovered.channel("a")))
@@ -118,12 +118,12 @@ describe("Rewinding", () => {
         yield* TestClock.adjust(1000)
       }
       assert.isAbove(yield* segmentsOf, 2)
-      assert.strictEqual(yield* log.log.sequenceAt(0), 1)
+      assert.strictEqual(yield* log.log.history.sequenceAt(0), 1)
       for (const second of [1, 63, 64, 65, 66, 130, 131, 199]) {
-        assert.strictEqual(yield* log.log.sequenceAt(second * 1000), second + 1)
-        assert.strictEqual(yield* log.log.sequenceAt(second * 1000 - 500), second + 1)
+        assert.strictEqual(yield* log.log.history.sequenceAt(second * 1000), second + 1)
+        assert.strictEqual(yield* log.log.history.sequenceAt(second * 1000 - 500), second + 1)
       }
-      assert.strictEqual(yield* log.log.sequenceAt(1_000_000), log.log.end)
+      assert.strictEqual(yield* log.log.history.sequenceAt(1_000_000), log.log.history.end)
     }).pipe(Effect.provide(layer)))
 })
 
@@ -134,7 +134,7 @@ describe("Retention", () => {
       yield* publishAndFinish(log, "a", 3 * segmentful)
       yield* log.log.recorded
       assert.isAtMost(yield* segmentsOf, 1)
-      assert.isAbove(log.log.start, 1)
+      assert.isAbove(log.log.history.start, 1)
     }).pipe(Effect.provide(layer)))
 
   it.effect("finished segments stay until their newest message has the age, also after a restart", () =>
@@ -148,18 +148,18 @@ describe("Retention", () => {
       yield* first.close
       const log = yield* open()
       keep(log, { millis: 60_000 })
-      yield* log.log.sweep
+      yield* log.log.history.sweep
       yield* TestClock.adjust(100)
       assert.strictEqual(yield* segmentsOf, before)
-      assert.strictEqual(log.log.start, 1)
+      assert.strictEqual(log.log.history.start, 1)
       yield* TestClock.adjust("31 seconds")
-      yield* log.log.sweep
+      yield* log.log.history.sweep
       yield* TestClock.adjust(100)
       assert.isBelow(yield* segmentsOf, before)
-      assert.isAbove(log.log.start, segmentful)
-      assert.isAtMost(log.log.start, 2 * segmentful + 1)
+      assert.isAbove(log.log.history.start, segmentful)
+      assert.isAtMost(log.log.history.start, 2 * segmentful + 1)
       yield* TestClock.adjust("61 seconds")
-      yield* log.log.sweep
+      yield* log.log.history.sweep
       yield* TestClock.adjust(100)
       assert.isAtMost(yield* segmentsOf, 1)
     }).pipe(Effect.provide(layer)))
@@ -182,7 +182,7 @@ describe("Retention", () => {
       const slow = yield* log.channel("slow")
       yield* publishAndFinish(log, "a", 3 * segmentful)
       yield* TestClock.adjust("1 hour")
-      yield* log.log.sweep
+      yield* log.log.history.sweep
       assert.deepStrictEqual(numbersOf(yield* log.read(slow)), range(0, 3 * segmentful))
     }).pipe(Effect.provide(layer)))
 })

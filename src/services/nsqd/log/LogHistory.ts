@@ -1,0 +1,130 @@
+/**
+ * The messages that a log still has, those that all channels have finished included: reads them by sequence and by time, moves channels
+ * to a place among them, and retains finished ones (docs/policies.md#retention).
+ */
+import { Effect } from "effect"
+import type { Disk } from "../disk/Disk.ts"
+import { StorageError } from "../disk/StorageError.ts"
+import type { ChannelLog } from "./ChannelLog.ts"
+import type { LogBatch } from "./LogBatch.ts"
+import type { LogChannels } from "./LogChannels.ts"
+import type { LogCommits } from "./LogCommits.ts"
+import type { LogHandover } from "./LogHandover.ts"
+import type { LogReading } from "./LogReading.ts"
+import { type EachRecord, scan, type ScanHost, sequenceAt } from "./LogScan.ts"
+import type { Retention, RetentionLimits } from "./Retention.ts"
+import type { Segments } from "./Segment.ts"
+import type { StateRecorder } from "./StateRecorder.ts"
+
+/** Bytes per read of messages that may all be young enough. */
+const finishBlockBytes = 64 * 1024
+
+/** What the history needs from its log. */
+export interface HistoryHost extends ScanHost {
+  /** The log's name in log lines. */
+  readonly label: string
+  readonly disk: Disk["Service"]
+  readonly segments: Segments
+  readonly channels: LogChannels
+  readonly commits: LogCommits
+  readonly handover: LogHandover
+  readonly reading: LogReading
+  readonly recorder: StateRecorder
+  readonly retention: Retention
+}
+
+export class LogHistory {
+  private readonly host: HistoryHost
+
+  constructor(host: HistoryHost) {
+    this.host = host
+  }
+
+  /** The sequence of the oldest message that the log still has, or the next one. */
+  get start(): number {
+    return this.host.segments.all[0]?.first ?? this.end
+  }
+  /** The sequence after the last message that is stored. */
+  get end(): number {
+    return this.host.commits.end
+  }
+
+  /** Whether all channels have finished the message. */
+  isDoneWith(sequence: number): boolean {
+    return sequence < this.host.handover.handed && this.host.channels.areDoneWith(sequence, sequence + 1)
+  }
+
+  // ---- reading
+
+  /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; messages of one commit share a time. */
+  sequenceAt(millis: number): Effect.Effect<number, StorageError> {
+    return Effect.mapError(
+      sequenceAt(this.host, millis, (segment) => this.host.retention.startOf(segment), this.end),
+      StorageError.fromDisk
+    )
+  }
+
+  /** Reads the records from the one with the message `from`, or the next that exists, on; see `LogScan`. */
+  scan(from: number, each: EachRecord, blockBytes?: number): Effect.Effect<void, StorageError> {
+    return Effect.mapError(scan(this.host, from, each, blockBytes), StorageError.fromDisk)
+  }
+
+  /** Reads messages from `from` on that were not handed over; `undefined` behind the last one. */
+  readHeld(from: number): Effect.Effect<LogBatch | undefined, StorageError> {
+    return this.host.reading.readHeld(from)
+  }
+
+  // ---- moving channels
+
+  /**
+   * Makes the messages from `sequence` on, and no others, wait in the channel; completes when that is recorded. `begin` runs at the
+   * same moment, while nothing is read. Messages that the log does not have any more stay finished.
+   */
+  seek(channel: ChannelLog, sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
+    const { channels, handover, reading, recorder, segments } = this.host
+    return Effect.mapError(
+      recorder.replace(reading.alone(Effect.sync(() => {
+        begin()
+        channels.move(channel, Math.max(this.start, Math.min(sequence, handover.handed)))
+        segments.forEachGap((from, to) => channel.skipLost(from, to))
+      }))),
+      StorageError.fromDisk
+    )
+  }
+
+  /** Finishes the messages that the channel would read next and that were accepted before `millis`; returns how many. */
+  finishBefore(channel: ChannelLog, millis: number): Effect.Effect<number, StorageError> {
+    const { handover } = this.host
+    return Effect.suspend(() => {
+      if (channel.cursor >= handover.handed) return Effect.succeed(0)
+      let end = channel.cursor
+      const each: EachRecord = (header) => {
+        if (header.acceptedAt >= millis) return false
+        end = header.first + header.count
+        return true
+      }
+      return Effect.map(this.scan(channel.cursor, each, finishBlockBytes), () => {
+        const before = channel.waiting + channel.deferredCount
+        channel.skip(channel.cursor, Math.min(end, handover.handed))
+        return before - channel.waiting - channel.deferredCount
+      })
+    })
+  }
+
+  // ---- retention
+
+  /** Keeps finished messages as `limits` says at each moment; `undefined` keeps none. */
+  retain(limits: () => RetentionLimits | undefined): void {
+    this.host.retention.limits = limits
+  }
+
+  /** Removes what is not retained any more. Called periodically: the age of messages changes without commands. */
+  get sweep(): Effect.Effect<void> {
+    const { label, recorder, retention } = this.host
+    if (retention.limits() === undefined) return Effect.void
+    return retention.measure.pipe(
+      Effect.andThen(Effect.sync(() => recorder.note())),
+      Effect.catch((error) => Effect.logWarning(`${label}: failed to read the age of a segment - ${error.message}`))
+    )
+  }
+}
