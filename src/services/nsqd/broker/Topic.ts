@@ -6,13 +6,12 @@ import { Deferred, Effect, Exit, Scope } from "effect"
 import { GuidGenerator } from "../../../protocol/client/Guid.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
-import * as Completion from "../../core/Completion.ts"
+import type * as Completion from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { Durability } from "../options/Durability.ts"
 import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { Storage } from "../storage/Storage.ts"
-import { areIndependent, partOf } from "./Bodies.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { type Handover, opening } from "./Carried.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
@@ -199,20 +198,9 @@ export class Topic {
     return this.isChecked ? this.putChecked(bodies, deferMillis) : this.queue.put(bodies, deferMillis)
   }
 
-  /** Accepts what the limits admit: of one unit all or nothing. */
   private putChecked(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {
     const limits = this.limits ??= new TopicLimits(this, this.surroundings.time)
-    const { count, reason } = limits.admit(bodies, !areIndependent(bodies))
-    const admitted = reason === undefined ? bodies : partOf(bodies, 0, count)
-    const rest = count === 0 ? undefined : this.queue.put(admitted, deferMillis)
-    if (rest === undefined) return reason === undefined ? undefined : Effect.fail(brokerError(reason, count))
-    const stored = Effect.acquireUseRelease(
-      Effect.sync(() => limits.began(admitted)),
-      () => rest,
-      () => Effect.sync(() => limits.ended(admitted))
-    )
-    const done = reason === undefined ? stored : Effect.andThen(stored, Effect.fail(brokerError(reason, count)))
-    return Completion.isInOrder(rest) ? Completion.inOrder(done) : done
+    return limits.accept(bodies, (admitted) => this.queue.put(admitted, deferMillis))
   }
 
   private count(messages: number, bytes: number): void {

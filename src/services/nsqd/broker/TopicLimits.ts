@@ -2,13 +2,14 @@
  * The limits of a topic and of its channels that refuse publishes (docs/policies.md#limits). A topic without such limits does not
  * come here.
  */
-import { Duration } from "effect"
+import { Duration, Effect } from "effect"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
+import * as Completion from "../../core/Completion.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
 import type { Time } from "../../core/Time.ts"
 import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
-import { refusedOf } from "./Bodies.ts"
-import { BrokerErrorReason } from "./BrokerError.ts"
+import { areIndependent, partOf, refusedOf } from "./Bodies.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { SizeHistory } from "./SizeHistory.ts"
 import { TokenBucket } from "./TokenBucket.ts"
 
@@ -38,7 +39,7 @@ export interface LimitedTopic {
 }
 
 /** How many bodies of a publish are admitted, and why not more. */
-export interface Admission {
+interface Admission {
   readonly count: number
   readonly reason: BrokerErrorReason | undefined
 }
@@ -78,8 +79,26 @@ export class TopicLimits {
     return this.sizes.bytesOf(backlog, messageCount, messageBytes)
   }
 
+  /** Accepts what the limits admit, of one unit all or nothing; `put` stores it. */
+  accept(
+    bodies: PublishedBodies,
+    put: (admitted: PublishedBodies) => Completion.Completion<BrokerError>
+  ): Completion.Completion<BrokerError> {
+    const { count, reason } = this.admit(bodies, !areIndependent(bodies))
+    const admitted = reason === undefined ? bodies : partOf(bodies, 0, count)
+    const rest = count === 0 ? undefined : put(admitted)
+    if (rest === undefined) return reason === undefined ? undefined : Effect.fail(brokerError(reason, count))
+    const stored = Effect.acquireUseRelease(
+      Effect.sync(() => this.began(admitted)),
+      () => rest,
+      () => Effect.sync(() => this.ended(admitted))
+    )
+    const done = reason === undefined ? stored : Effect.andThen(stored, Effect.fail(brokerError(reason, count)))
+    return Completion.isInOrder(rest) ? Completion.inOrder(done) : done
+  }
+
   /** How many of the bodies are admitted: of one unit all or none. `isUnit`: they are not PUBs of their own. */
-  admit(bodies: PublishedBodies, isUnit: boolean): Admission {
+  private admit(bodies: PublishedBodies, isUnit: boolean): Admission {
     const { policy } = this.topic
     let count = bodies.count
     let reason: BrokerErrorReason | undefined
@@ -176,12 +195,12 @@ export class TopicLimits {
   }
 
   /** A publish is being stored; `ended` follows. */
-  began({ bodyBytes, count }: PublishedBodies): void {
+  private began({ bodyBytes, count }: PublishedBodies): void {
     this.pending += count
     this.pendingBytes += bodyBytes
   }
 
-  ended({ bodyBytes, count }: PublishedBodies): void {
+  private ended({ bodyBytes, count }: PublishedBodies): void {
     this.pending -= count
     this.pendingBytes -= bodyBytes
   }
