@@ -1,6 +1,6 @@
 /**
  * The data of nsqlookupd's registrations: producers, topics, channels, and the results of queries. Plain data that only
- * `RegistrationDatabase` changes.
+ * `RegistrationDatabase` and `RegistrationKeys` change.
  */
 import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 

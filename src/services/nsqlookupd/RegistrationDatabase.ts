@@ -1,14 +1,14 @@
 /**
  * The registrations of nsqlookupd: the connected producers, and the producers of each topic and channel
- * (docs/protocol/nsqlookupd.md#registrations). In memory only. Topics and channels outlive their producers, as in NSQ, but for
- * a limited time: see `UnusedNames`. Every change that a lookup can show is published.
+ * (docs/protocol/nsqlookupd.md#registrations). In memory only. What producers register, operators change and clients look up;
+ * `RegistrationKeys` has the topics and channels.
  *
  * The limits count per producer, so that no producer can exclude another: `maxRegistrationsPerProducer`, and an equal share of
  * `maxRegistrations` once all producers together have that many.
  *
  * Operations are synchronous, hence atomic.
  */
-import { Duration, PubSub } from "effect"
+import { Duration, type PubSub } from "effect"
 import { isEphemeral } from "../../protocol/client/Names.ts"
 import type { ProducerIdentity } from "../../protocol/lookup/LookupIdentity.ts"
 import type * as Time from "../core/Time.ts"
@@ -26,6 +26,7 @@ import {
   sizeOf,
   type TopicKey
 } from "./Registration.ts"
+import { RegistrationKeys } from "./RegistrationKeys.ts"
 import { UnusedNames } from "./UnusedNames.ts"
 
 type Options = Pick<
@@ -42,9 +43,6 @@ const client: Entry = { category: "client", topic: "", channel: "" }
 const topicEntry = ({ name }: TopicKey): Entry => ({ category: "topic", topic: name, channel: "" })
 const channelEntry = ({ name, topic }: ChannelKey): Entry => ({ category: "channel", topic: topic.name, channel: name })
 
-/** The name that means all topics in queries. */
-const wildcard = "*"
-
 /** The registration database. Methods are synchronous. */
 export class RegistrationDatabase {
   /** The names of changed topics. Subscribers must take without delay, because the queue is unbounded. */
@@ -52,12 +50,10 @@ export class RegistrationDatabase {
   /** What nsqlookupd has received since its start. */
   readonly counts = new LookupCounts()
 
-  private readonly topicKeys = new Map<string, TopicKey>()
+  private readonly keys: RegistrationKeys
   private readonly producers = new Set<Producer>()
   private readonly unused: UnusedNames<TopicKey | ChannelKey>
   private readonly options: Options
-  /** Number of topics and channels of all producers. */
-  private registrations = 0
   private readonly time: Time.Time
   private readonly inactiveMillis: number
   private readonly tombstoneMillis: number
@@ -73,6 +69,7 @@ export class RegistrationDatabase {
     this.changes = changes
     this.options = options
     this.unused = new UnusedNames(Duration.toMillis(options.unusedNameLifetime), options.maxUnusedNames)
+    this.keys = new RegistrationKeys(time, this.unused, changes)
   }
 
   // ---- from producers
@@ -89,7 +86,7 @@ export class RegistrationDatabase {
     const wasActive = this.isActive(producer)
     const before = producer.lastUpdate.monotonic
     producer.lastUpdate = this.now()
-    if (!wasActive) { for (const topic of producer.topics) this.changed(topic.name) }
+    if (!wasActive) { for (const topic of producer.topics) this.keys.changed(topic.name) }
     return producer.lastUpdate.monotonic - before
   }
 
@@ -98,29 +95,17 @@ export class RegistrationDatabase {
    * change.
    */
   register(producer: Producer, topicName: string, channelName: string | undefined): ReadonlyArray<Entry> | string {
-    const known = this.topicKeys.get(topicName)
+    const known = this.keys.topic(topicName)
     const isNew = known?.producers.has(producer) !== true ||
       (channelName !== undefined && known.channels.get(channelName)?.producers.has(producer) !== true)
     const refusal = isNew ? this.refusal(producer) : undefined
     if (refusal !== undefined) return refusal
-    const topic = this.addTopic(topicName)
-    const channel = channelName === undefined ? undefined : this.addChannel(topic, channelName)
+    const topic = this.keys.addTopic(topicName)
+    const channel = channelName === undefined ? undefined : this.keys.addChannel(topic, channelName)
     const added: Array<Entry> = []
-    if (channel !== undefined && !channel.producers.has(producer)) {
-      channel.producers.add(producer)
-      producer.channels.add(channel)
-      this.used(channel)
-      added.push(channelEntry(channel))
-    }
-    if (!topic.producers.has(producer)) {
-      topic.producers.set(producer, undefined)
-      producer.topics.add(topic)
-      this.used(topic)
-      added.push(topicEntry(topic))
-      this.changed(topicName)
-    }
-    this.registrations += added.length
-    this.trim()
+    if (channel !== undefined && this.keys.joinChannel(producer, channel)) added.push(channelEntry(channel))
+    if (this.keys.joinTopic(producer, topic)) added.push(topicEntry(topic))
+    this.keys.trim()
     return added
   }
 
@@ -132,30 +117,30 @@ export class RegistrationDatabase {
       return `the limit is ${maxRegistrationsPerProducer} (--max-registrations-per-producer)`
     }
     const share = maxRegistrations / Math.max(1, this.producers.size)
-    return maxRegistrations > 0 && this.registrations >= maxRegistrations && size >= share
+    return maxRegistrations > 0 && this.keys.count >= maxRegistrations && size >= share
       ? `the limit of all producers is ${maxRegistrations} (--max-registrations)`
       : undefined
   }
 
   /** Unregisters a channel, or a topic with all its channels. Returns the removed entries. */
   unregister(producer: Producer, topicName: string, channelName: string | undefined): ReadonlyArray<Entry> {
-    const topic = this.topicKeys.get(topicName)
+    const topic = this.keys.topic(topicName)
     if (topic === undefined) return []
     const removed: Array<Entry> = []
     if (channelName !== undefined) {
       const channel = topic.channels.get(channelName)
       if (channel === undefined) return []
-      if (this.leaveChannel(producer, channel)) removed.push(channelEntry(channel))
-      if (channel.producers.size === 0 && isEphemeral(channelName)) this.removeChannel(channel)
-      this.trim()
+      if (this.keys.leaveChannel(producer, channel)) removed.push(channelEntry(channel))
+      if (channel.producers.size === 0 && isEphemeral(channelName)) this.keys.removeChannel(channel)
+      this.keys.trim()
       return removed
     }
     for (const channel of topic.channels.values()) {
-      if (this.leaveChannel(producer, channel)) removed.push(channelEntry(channel))
+      if (this.keys.leaveChannel(producer, channel)) removed.push(channelEntry(channel))
     }
-    if (this.leaveTopic(producer, topic)) removed.push(topicEntry(topic))
-    if (topic.known && topic.producers.size === 0 && isEphemeral(topicName)) this.removeTopic(topic)
-    this.trim()
+    if (this.keys.leaveTopic(producer, topic)) removed.push(topicEntry(topic))
+    if (topic.known && topic.producers.size === 0 && isEphemeral(topicName)) this.keys.removeTopic(topic)
+    this.keys.trim()
     return removed
   }
 
@@ -163,11 +148,11 @@ export class RegistrationDatabase {
   disconnect(producer: Producer): ReadonlyArray<Entry> {
     const removed: Array<Entry> = []
     for (const channel of producer.channels) {
-      if (this.leaveChannel(producer, channel)) removed.push(channelEntry(channel))
+      if (this.keys.leaveChannel(producer, channel)) removed.push(channelEntry(channel))
     }
-    for (const topic of producer.topics) if (this.leaveTopic(producer, topic)) removed.push(topicEntry(topic))
+    for (const topic of producer.topics) if (this.keys.leaveTopic(producer, topic)) removed.push(topicEntry(topic))
     if (this.producers.delete(producer)) removed.push(client)
-    this.trim()
+    this.keys.trim()
     return removed
   }
 
@@ -175,19 +160,19 @@ export class RegistrationDatabase {
 
   /** Creates a topic without producers. */
   createTopic(name: string): void {
-    this.addTopic(name)
-    this.trim()
+    this.keys.addTopic(name)
+    this.keys.trim()
   }
 
   /** Creates a channel and its topic without producers. */
   createChannel(topicName: string, name: string): void {
-    this.addChannel(this.addTopic(topicName), name)
-    this.trim()
+    this.keys.addChannel(this.keys.addTopic(topicName), name)
+    this.keys.trim()
   }
 
   /** Forgets expired unused names. Returns how many were forgotten since the last call. */
   forgetUnused(): number {
-    this.trim()
+    this.keys.trim()
     return this.unused.takeForgotten()
   }
 
@@ -197,23 +182,23 @@ export class RegistrationDatabase {
    */
   deleteTopic(name: string): ReadonlyArray<Entry> {
     const removed: Array<Entry> = []
-    for (const topic of this.matching(name)) {
+    for (const topic of this.keys.matching(name)) {
       for (const channel of topic.channels.values()) {
         removed.push(channelEntry(channel))
-        this.removeChannel(channel)
+        this.keys.removeChannel(channel)
       }
       if (!topic.known) continue
       removed.push(topicEntry(topic))
-      this.removeTopic(topic)
+      this.keys.removeTopic(topic)
     }
     return removed
   }
 
   /** Deletes a channel. Returns false if it does not exist. */
   deleteChannel(topicName: string, name: string): boolean {
-    const channel = this.topicKeys.get(topicName)?.channels.get(name)
+    const channel = this.keys.topic(topicName)?.channels.get(name)
     if (channel === undefined) return false
-    this.removeChannel(channel)
+    this.keys.removeChannel(channel)
     return true
   }
 
@@ -223,7 +208,7 @@ export class RegistrationDatabase {
       const { broadcast_address, http_port } = producer.identity
       if (`${broadcast_address}:${http_port}` !== node) continue
       topic.producers.set(producer, this.now())
-      this.changed(topic.name)
+      this.keys.changed(topic.name)
     }
   }
 
@@ -231,17 +216,17 @@ export class RegistrationDatabase {
 
   /** Returns the names of all topics. */
   topics(): ReadonlyArray<string> {
-    return Array.from(this.topicKeys.values()).filter(({ known }) => known).map(({ name }) => name)
+    return Array.from(this.keys.all.values()).filter(({ known }) => known).map(({ name }) => name)
   }
 
   /** Returns the channels of a topic, or of all topics, with repetitions, for `*`. */
   channels(topicName: string): ReadonlyArray<string> {
-    return Array.from(this.matching(topicName)).flatMap(({ channels }) => Array.from(channels.keys()))
+    return Array.from(this.keys.matching(topicName)).flatMap(({ channels }) => Array.from(channels.keys()))
   }
 
   /** Returns the channels and visible producers of a topic, or of all topics for `*`; `undefined` if the topic is unknown. */
   lookup(topicName: string): Lookup | undefined {
-    if (!Array.from(this.matching(topicName)).some(({ known }) => known)) return undefined
+    if (!Array.from(this.keys.matching(topicName)).some(({ known }) => known)) return undefined
     const producers: Array<Producer> = []
     for (const [producer, { tombstonedAt }] of this.registrationsOf(topicName)) {
       if (this.isActive(producer) && !this.isTombstoned(tombstonedAt)) producers.push(producer)
@@ -253,7 +238,7 @@ export class RegistrationDatabase {
   millisUntilChange(topicName: string): number {
     const now = this.time.monotonicMillis()
     let next = Infinity
-    for (const [producer, tombstonedAt] of this.topicKeys.get(topicName)?.producers ?? []) {
+    for (const [producer, tombstonedAt] of this.keys.topic(topicName)?.producers ?? []) {
       for (
         const until of [
           producer.lastUpdate.monotonic + this.inactiveMillis,
@@ -281,12 +266,12 @@ export class RegistrationDatabase {
   /** Returns the numbers of topics, channels, connected and active producers, and of the topics and channels of all producers. */
   sizes(): Readonly<Record<"topics" | "channels" | "producers" | "active" | "entries", number>> {
     let [topics, channels, active] = [0, 0, 0]
-    for (const topic of this.topicKeys.values()) {
+    for (const topic of this.keys.all.values()) {
       if (topic.known) topics++
       channels += topic.channels.size
     }
     for (const producer of this.producers) if (this.isActive(producer)) active++
-    return { topics, channels, producers: this.producers.size, active, entries: this.registrations }
+    return { topics, channels, producers: this.producers.size, active, entries: this.keys.count }
   }
 
   /**
@@ -294,13 +279,7 @@ export class RegistrationDatabase {
    * be included.
    */
   debug(): Iterable<DebugEntry> {
-    return debugEntries(this.topicKeys, this.producers)
-  }
-
-  // ---- keys
-
-  private changed(topic: string): void {
-    PubSub.publishUnsafe(this.changes, topic)
+    return debugEntries(this.keys.all, this.producers)
   }
 
   private now(): Moment {
@@ -315,96 +294,14 @@ export class RegistrationDatabase {
     return at !== undefined && this.time.monotonicMillis() - at.monotonic < this.tombstoneMillis
   }
 
-  private matching(name: string): Iterable<TopicKey> {
-    if (name === wildcard) return this.topicKeys.values()
-    const topic = this.topicKeys.get(name)
-    return topic === undefined ? [] : [topic]
-  }
-
   /** Returns the producers of a topic; for `*` those of all topics, each with its first topic. */
   private registrationsOf(name: string) {
     const found = new Map<Producer, { readonly topic: TopicKey; readonly tombstonedAt: Moment | undefined }>()
-    for (const topic of this.matching(name)) {
+    for (const topic of this.keys.matching(name)) {
       for (const [producer, tombstonedAt] of topic.producers) {
         if (!found.has(producer)) found.set(producer, { topic, tombstonedAt })
       }
     }
     return found
-  }
-
-  private addTopic(name: string): TopicKey {
-    const existing = this.topicKeys.get(name)
-    if (existing?.known === true) return existing
-    const topic = existing ?? { name, known: true, producers: new Map(), channels: new Map() }
-    topic.known = true
-    this.topicKeys.set(name, topic)
-    this.unused.add(topic, this.time.monotonicMillis())
-    this.changed(name)
-    return topic
-  }
-
-  private addChannel(topic: TopicKey, name: string): ChannelKey {
-    const existing = topic.channels.get(name)
-    if (existing !== undefined) return existing
-    const channel = { topic, name, producers: new Set<Producer>() }
-    topic.channels.set(name, channel)
-    this.unused.add(channel, this.time.monotonicMillis())
-    this.changed(topic.name)
-    return channel
-  }
-
-  private removeTopic(topic: TopicKey): void {
-    for (const producer of topic.producers.keys()) producer.topics.delete(topic)
-    this.registrations -= topic.producers.size
-    topic.producers.clear()
-    topic.known = false
-    this.used(topic)
-    this.forgetEmpty(topic)
-    this.changed(topic.name)
-  }
-
-  private removeChannel(channel: ChannelKey): void {
-    for (const producer of channel.producers) producer.channels.delete(channel)
-    this.registrations -= channel.producers.size
-    channel.producers.clear()
-    channel.topic.channels.delete(channel.name)
-    this.used(channel)
-    this.forgetEmpty(channel.topic)
-    this.changed(channel.topic.name)
-  }
-
-  private forgetEmpty(topic: TopicKey): void {
-    if (!topic.known && topic.channels.size === 0) this.topicKeys.delete(topic.name)
-  }
-
-  /** Removes a name from the unused ones: it has a producer, or is deleted. */
-  private used(key: TopicKey | ChannelKey): void {
-    this.unused.delete(key)
-  }
-
-  /** Forgets unused names beyond the limits of age and number. */
-  private trim(): void {
-    for (const key of this.unused.forget(this.time.monotonicMillis())) {
-      if ("topic" in key) this.removeChannel(key)
-      else this.removeTopic(key)
-    }
-  }
-
-  private leaveChannel(producer: Producer, channel: ChannelKey): boolean {
-    producer.channels.delete(channel)
-    const removed = channel.producers.delete(producer)
-    if (removed) this.registrations--
-    if (removed && channel.producers.size === 0) this.unused.add(channel, this.time.monotonicMillis())
-    return removed
-  }
-
-  private leaveTopic(producer: Producer, topic: TopicKey): boolean {
-    producer.topics.delete(topic)
-    const removed = topic.producers.delete(producer)
-    if (!removed) return false
-    this.registrations--
-    if (topic.producers.size === 0) this.unused.add(topic, this.time.monotonicMillis())
-    this.changed(topic.name)
-    return true
   }
 }
