@@ -6,7 +6,7 @@ import type { HttpClient } from "effect/http"
 import { type Connection, Connections } from "../../protocol/http/ClientsResponse.ts"
 import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
-import { MessagesPage, type MessageState } from "../../protocol/http/MessagesResponse.ts"
+import { MessagesPage } from "../../protocol/http/MessagesResponse.ts"
 import { NodeStatus } from "../../protocol/http/NodeResponse.ts"
 import { ListedPolicy, type Policy, PolicyInForce, PolicyList } from "../../protocol/http/PoliciesResponse.ts"
 import { RedriveProgress } from "../../protocol/http/RedriveResponse.ts"
@@ -14,116 +14,25 @@ import { SeekResponse } from "../../protocol/http/SeekResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
 import type { AdminError } from "./AdminError.ts"
 import * as AdminRequests from "./AdminRequests.ts"
+import type {
+  BrowseOptions,
+  ConnectionOptions,
+  HttpPublishOptions,
+  LogPlace,
+  RedriveOptions,
+  StatsOptions,
+  TopicDurability
+} from "./NsqdCallOptions.ts"
 
-/**
- * What `publish` adds to a message.
- *
- * @since 0.2.0
- * @category models
- */
-export interface HttpPublishOptions {
-  /** Delay of the delivery, in whole milliseconds. Default: none. */
-  readonly delay?: Duration.Input
-}
-
-/**
- * The part of the statistics to request.
- *
- * @since 0.2.0
- * @category models
- */
-export interface StatsOptions {
-  /** Only this topic. Default: all. */
-  readonly topic?: string
-  /** Only this channel. Default: all. */
-  readonly channel?: string
-  /** Whether to include consumers and producers, of which there may be very many. Default: true. */
-  readonly clients?: boolean
-  /** Whether to include the memory of the process. Default: true. */
-  readonly memory?: boolean
-}
-
-/**
- * The connections to list. Default: all.
- *
- * @since 0.2.0
- * @category models
- */
-export interface ConnectionOptions {
-  /** Those that consume this topic or have published to it. */
-  readonly topic?: string
-  /** Those that consume this channel of `topic`; ignored without it. */
-  readonly channel?: string
-  /** The one with this remote address, `host:port`. */
-  readonly address?: string
-}
-
-/**
- * The messages to show (docs/protocol/http.md#messages).
- *
- * @since 0.2.0
- * @category models
- */
-export interface BrowseOptions {
-  /** The channel whose states count. Default: none; messages are then waiting until all channels have finished them. */
-  readonly channel?: string
-  /** Only messages in this state. `dead` are the dead letters of the topic, or of the channel, in their topic. Default: all. */
-  readonly state?: MessageState
-  /** Where to start: `beginning`, a sequence or a time as in RFC 3339. Default: the beginning. */
-  readonly from?: string
-  /** The most messages, from 1 to 1000. Default: 100. */
-  readonly limit?: number
-  /** Only bodies with this text. Default: all. */
-  readonly contains?: string
-  /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
-  readonly json?: string
-  /** Only bodies in which this regular expression is found. Default: all. */
-  readonly regex?: string
-  /** The most bytes of each body, up to 1 MiB. Default: 4096. */
-  readonly bodyBytes?: number
-}
-
-/**
- * A place in the log of a durable topic: `beginning`, `end`, a time, or the sequence of a message.
- *
- * @since 0.2.0
- * @category models
- */
-export type LogPlace = "beginning" | "end" | Date | number
-
-const placeText = (place: LogPlace): string => place instanceof Date ? place.toISOString() : String(place)
-
-/**
- * Which dead letters are published again (docs/protocol/http.md#redrive).
- *
- * @since 0.2.0
- * @category models
- */
-export interface RedriveOptions {
-  /** The channel of the dead-letter topic. Default: its only one, or `redrive` if it has none. */
-  readonly channel?: string
-  /** A single message, by its id or the one that it had before. Default: all. */
-  readonly id?: string
-  /** Only bodies with this text. Default: all. */
-  readonly contains?: string
-  /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
-  readonly json?: string
-  /** Only bodies in which this regular expression is found. Default: all. */
-  readonly regex?: string
-  /** The topic to publish to. Default: the one that each message came from. */
-  readonly to?: string
-  /** Messages per second. Default: 0, no limit. */
-  readonly rate?: number
-}
-
-/**
- * The durability of a topic (docs/durability.md).
- *
- * @since 0.2.0
- * @category models
- */
-export type TopicDurability = typeof TopicDurability.Type
-const TopicDurability = Schema.Literals(["memory", "written", "synced"])
+export type {
+  BrowseOptions,
+  ConnectionOptions,
+  HttpPublishOptions,
+  LogPlace,
+  RedriveOptions,
+  StatsOptions,
+  TopicDurability
+} from "./NsqdCallOptions.ts"
 
 /**
  * The calls to one nsqd. They fail with an `AdminError`. Its reason is `TopicNotFound` or `ChannelNotFound` for one that does not exist,
@@ -315,9 +224,11 @@ const int32 = (value: number): Buffer => {
   return bytes
 }
 
+const placeText = (place: LogPlace): string => place instanceof Date ? place.toISOString() : String(place)
+
 const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Json))
 
-const Durable = Schema.Struct({ durability: TopicDurability })
+const Durable = Schema.Struct({ durability: Schema.Literals(["memory", "written", "synced"]) })
 const decodeDrain = Schema.decodeEffect(Schema.fromJsonString(DrainProgress))
 const decodeRedrive = Schema.decodeEffect(Schema.fromJsonString(RedriveProgress))
 const decodeDurable = Schema.decodeEffect(Schema.fromJsonString(Durable))

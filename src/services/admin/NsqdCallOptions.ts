@@ -1,0 +1,112 @@
+/**
+ * The options of the calls to an nsqd (`NsqdApi`).
+ */
+import type { Duration } from "effect"
+import type { MessageState } from "../../protocol/http/MessagesResponse.ts"
+
+/**
+ * What `publish` adds to a message.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface HttpPublishOptions {
+  /** Delay of the delivery, in whole milliseconds. Default: none. */
+  readonly delay?: Duration.Input
+}
+
+/**
+ * The part of the statistics to request.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface StatsOptions {
+  /** Only this topic. Default: all. */
+  readonly topic?: string
+  /** Only this channel. Default: all. */
+  readonly channel?: string
+  /** Whether to include consumers and producers, of which there may be very many. Default: true. */
+  readonly clients?: boolean
+  /** Whether to include the memory of the process. Default: true. */
+  readonly memory?: boolean
+}
+
+/**
+ * The connections to list. Default: all.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ConnectionOptions {
+  /** Those that consume this topic or have published to it. */
+  readonly topic?: string
+  /** Those that consume this channel of `topic`; ignored without it. */
+  readonly channel?: string
+  /** The one with this remote address, `host:port`. */
+  readonly address?: string
+}
+
+/**
+ * The messages to show (docs/protocol/http.md#messages).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface BrowseOptions {
+  /** The channel whose states count. Default: none; messages are then waiting until all channels have finished them. */
+  readonly channel?: string
+  /** Only messages in this state. `dead` are the dead letters of the topic, or of the channel, in their topic. Default: all. */
+  readonly state?: MessageState
+  /** Where to start: `beginning`, a sequence or a time as in RFC 3339. Default: the beginning. */
+  readonly from?: string
+  /** The most messages, from 1 to 1000. Default: 100. */
+  readonly limit?: number
+  /** Only bodies with this text. Default: all. */
+  readonly contains?: string
+  /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
+  readonly json?: string
+  /** Only bodies in which this regular expression is found. Default: all. */
+  readonly regex?: string
+  /** The most bytes of each body, up to 1 MiB. Default: 4096. */
+  readonly bodyBytes?: number
+}
+
+/**
+ * A place in the log of a durable topic: `beginning`, `end`, a time, or the sequence of a message.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type LogPlace = "beginning" | "end" | Date | number
+
+/**
+ * Which dead letters are published again (docs/protocol/http.md#redrive).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface RedriveOptions {
+  /** The channel of the dead-letter topic. Default: its only one, or `redrive` if it has none. */
+  readonly channel?: string
+  /** A single message, by its id or the one that it had before. Default: all. */
+  readonly id?: string
+  /** Only bodies with this text. Default: all. */
+  readonly contains?: string
+  /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
+  readonly json?: string
+  /** Only bodies in which this regular expression is found. Default: all. */
+  readonly regex?: string
+  /** The topic to publish to. Default: the one that each message came from. */
+  readonly to?: string
+  /** Messages per second. Default: 0, no limit. */
+  readonly rate?: number
+}
+
+/**
+ * The durability of a topic (docs/durability.md).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type TopicDurability = "memory" | "written" | "synced"
