@@ -11,6 +11,7 @@ import type {
   TopicOnNode,
   TopicStats
 } from "../../protocol/http/admin/AdminStats.ts"
+import * as ChannelSum from "./ChannelSum.ts"
 
 /** The `node` of a sum. */
 export const allNodes = "*"
@@ -89,23 +90,24 @@ const byNearness = (a: ClientStats, b: ClientStats): number => {
 /** Sums a channel over the nodes that have it. Without nodes all figures are 0. */
 export const channel = (topic: string, name: string, nodes: ReadonlyArray<ChannelOnNode>): ChannelStats => {
   const clients = nodes.flatMap((node) => node.clients ?? [])
+  const sum = ChannelSum.sum(nodes)
   const delivered = total(nodes, ({ delivery_msg_count }) => delivery_msg_count)
   return {
     node: allNodes,
     hostname: "",
     topic_name: topic,
     channel_name: name,
-    depth: total(nodes, ({ depth }) => depth),
+    depth: sum.depth,
     memory_depth: total(nodes, ({ memory_depth }) => memory_depth),
-    backend_depth: total(nodes, ({ backend_depth }) => backend_depth),
-    in_flight_count: total(nodes, ({ in_flight_count }) => in_flight_count),
-    deferred_count: total(nodes, ({ deferred_count }) => deferred_count),
-    requeue_count: total(nodes, ({ requeue_count }) => requeue_count),
-    timeout_count: total(nodes, ({ timeout_count }) => timeout_count),
-    message_count: total(nodes, ({ message_count }) => message_count),
+    backend_depth: sum.backendDepth,
+    in_flight_count: sum.inFlight,
+    deferred_count: sum.deferred,
+    requeue_count: sum.requeues,
+    timeout_count: sum.timeouts,
+    message_count: sum.messages,
     ...counted({ delivery_msg_count: delivered }),
     ...localities(nodes),
-    client_count: total(nodes, ({ client_count }) => client_count),
+    client_count: sum.clients,
     nodes: nodes.toSorted(byHost),
     clients: clients.length === 0 ? null : clients.sort(byNearness),
     paused: nodes.some(({ paused }) => paused),

@@ -6,23 +6,12 @@ import { Effect, Result } from "effect"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import { Lookup } from "../../protocol/http/LookupResponse.ts"
 import * as StatsResponse from "../../protocol/http/StatsResponse.ts"
+import * as ChannelSum from "../cluster/ChannelSum.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import type { HttpError } from "../http/HttpError.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
 import { type ToolError, toolError } from "./ToolError.ts"
-
-/** The figures of a channel. */
-export interface ChannelStats {
-  readonly depth: number
-  readonly backendDepth: number
-  readonly inFlight: number
-  readonly deferred: number
-  readonly requeues: number
-  readonly timeouts: number
-  readonly messages: number
-  readonly clients: number
-}
 
 /** Addresses, `host:port`, of either kind. */
 export type Sources = { readonly nsqd: ReadonlyArray<string> } | { readonly lookupd: ReadonlyArray<string> }
@@ -91,34 +80,12 @@ export const topicProducers = Effect.fnUntraced(function*(
   return found.flat()
 })
 
-const nothing: ChannelStats = {
-  depth: 0,
-  backendDepth: 0,
-  inFlight: 0,
-  deferred: 0,
-  requeues: 0,
-  timeouts: 0,
-  messages: 0,
-  clients: 0
-}
-
-const add = (sum: ChannelStats, channel: StatsResponse.Channel): ChannelStats => ({
-  depth: sum.depth + channel.depth,
-  backendDepth: sum.backendDepth + channel.backend_depth,
-  inFlight: sum.inFlight + channel.in_flight_count,
-  deferred: sum.deferred + channel.deferred_count,
-  requeues: sum.requeues + channel.requeue_count,
-  timeouts: sum.timeouts + channel.timeout_count,
-  messages: sum.messages + channel.message_count,
-  clients: sum.clients + channel.client_count
-})
-
 /** Returns the sum of a channel's figures over these nsqd; `undefined` if none has the channel. */
 export const channelStats = Effect.fnUntraced(function*(
   producers: ReadonlyArray<Named>,
   topic: string,
   channel: string
-): Effect.fn.Return<ChannelStats | undefined, ToolError, DaemonHttp> {
+): Effect.fn.Return<ChannelSum.ChannelSum | undefined, ToolError, DaemonHttp> {
   const daemons = yield* DaemonHttp
   const query = `topic=${encodeURIComponent(topic)}&channel=${encodeURIComponent(channel)}`
   const responses = yield* requestAll(
@@ -137,5 +104,5 @@ export const channelStats = Effect.fnUntraced(function*(
     .filter(({ topic_name }) => topic_name === topic)
     .flatMap(({ channels }) => channels)
     .filter(({ channel_name }) => channel_name === channel)
-  return found.length === 0 ? undefined : found.reduce(add, nothing)
+  return found.length === 0 ? undefined : ChannelSum.sum(found)
 })

@@ -2,6 +2,7 @@
  * `nsq_stat`: prints the figures of one channel, over all nsqd that have it, every interval (docs/protocol/tools.md#nsq_stat).
  */
 import { Duration, Effect, Result } from "effect"
+import type { ChannelSum } from "../cluster/ChannelSum.ts"
 import type { DaemonHttp } from "../http/DaemonHttp.ts"
 import type * as HttpClients from "../http/HttpClients.ts"
 import * as NodeDaemonHttp from "../http/NodeDaemonHttp.ts"
@@ -81,7 +82,7 @@ export const header = "------rate------+----------------depth----------------+--
   columns(["ingress", "egress", "total", "mem", "disk", "inflt", "def", "req", "t-o", "msgs", "clients"])
 
 /** Returns the line of figures. Rates are per second since the sample `before`. */
-export const line = (before: ClusterStats.ChannelStats, now: ClusterStats.ChannelStats, seconds: number): string => {
+export const line = (before: ChannelSum, now: ChannelSum, seconds: number): string => {
   const ingress = now.messages - before.messages
   const egress = ingress - (now.depth - before.depth)
   return columns([
@@ -113,7 +114,7 @@ export const poll = Effect.fnUntraced(function*(
   const { channel, count, interval, topic } = options
   const prefixed = (what: string) => ({ message }: ToolError) =>
     toolError("DaemonFailure", `ERROR: failed to get ${what} - ${message}`)
-  let before: ClusterStats.ChannelStats | undefined
+  let before: ChannelSum | undefined
   for (let round = 0; round <= count; round++) {
     const producers = yield* Effect.mapError(
       ClusterStats.topicProducers(sources, topic),
