@@ -59,6 +59,7 @@ const nsqd: Table = {
   "POST /client/close": "change",
   "POST /channel/seek": "change",
   "GET /messages": "start",
+  "GET /messages/stream": "start",
   "DELETE /messages": "change",
   "POST /messages/requeue": "change",
   "GET /policies": "read",

@@ -150,6 +150,34 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
     isOwn: true
   },
   {
+    method: "GET",
+    path: "/messages/stream",
+    tag: "Messages",
+    summary: "A range of a durable topic's messages with whole bodies, without a channel",
+    description:
+      "With `Accept: text/event-stream`: a server-sent event `message` for each, with its sequence as id, and an event `end` at last.",
+    parameters: [
+      topic,
+      query("from", `where to start: ${place}`, "2026-11-29T00:00:00Z"),
+      query("to", `where to end, without the message there: ${place}`, "end"),
+      query("contains", "only bodies with this text", "tea"),
+      query("json", "`<path>=<value>`: only JSON with this value at the path", "user.id=42"),
+      query("regex", "only bodies in which this regular expression (RE2) is found", "t[ea]+")
+    ],
+    response: text(
+      "a line of JSON for each message",
+      `{"sequence":41,"id":"0d9a3b6e5f4c8001","timestamp":"1796000000000000000","attempts":0,"state":"retained","body_size":3,"body":"tea"}\n`,
+      "application/x-ndjson"
+    ),
+    failures: [
+      ...topicFailures,
+      topicNotFound,
+      notDurable,
+      ...["from", "to", "json", "regex"].map(invalidArgument)
+    ],
+    isOwn: true
+  },
+  {
     method: "POST",
     path: "/message/reject",
     tag: "Messages",

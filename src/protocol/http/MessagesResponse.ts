@@ -7,7 +7,12 @@ import { Schema } from "effect"
 export const MessageState = Schema.Literals(["waiting", "in_flight", "deferred", "retained", "dead"])
 export type MessageState = typeof MessageState.Type
 
-/** A message of a durable topic. A `dead` one is a dead letter in the topic of the page. */
+/**
+ * A message of a durable topic. A `dead` one is a dead letter in the topic of the page.
+ *
+ * @since 0.2.0
+ * @category schemas
+ */
 export const BrowsedMessage = Schema.Struct({
   /** The number of the message in its topic, from 1 on. */
   sequence: Schema.Finite,
@@ -30,6 +35,12 @@ export const BrowsedMessage = Schema.Struct({
   /** The beginning of another body, in Base64. */
   body_base64: Schema.optionalKey(Schema.String)
 })
+/**
+ * A message of a durable topic.
+ *
+ * @since 0.2.0
+ * @category models
+ */
 export type BrowsedMessage = typeof BrowsedMessage.Type
 
 /**

@@ -1,7 +1,7 @@
 /**
  * Requests to the HTTP API of one daemon, and the errors that its responses stand for.
  */
-import { Duration, Effect, Result, Schema } from "effect"
+import { Duration, Effect, Result, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { masked, maskedAddress } from "../core/Masked.ts"
 import { HttpError, HttpErrorReason } from "../http/HttpError.ts"
@@ -63,6 +63,12 @@ export interface AdminRequests {
     path: string,
     parameters?: Parameters
   ) => Effect.Effect<A, AdminError>
+  /** Sends a GET request, and decodes each line of the response as JSON, as it arrives. */
+  readonly lines: <A, I>(
+    schema: Schema.Codec<A, I>,
+    path: string,
+    parameters: Parameters
+  ) => Stream.Stream<A, AdminError>
   /** Sends a POST request and ignores the body of the response. */
   readonly post: (path: string, parameters: Parameters, body?: Uint8Array) => Effect.Effect<void, AdminError>
   /** Returns the error of a response that does not have the expected form. */
@@ -120,8 +126,48 @@ export const make = Effect.fnUntraced(function*(
     return failed(AdminErrorReason.RequestFailure({ error }))
   }
 
+  const lines: AdminRequests["lines"] = (schema, path, parameters) => {
+    const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
+    const request = HttpClientRequest.get(`${base}${path}${query(parameters)}`)
+    const requestFailed = (error: HttpError): AdminError => failed(AdminErrorReason.RequestFailure({ error }))
+    const tooLarge = requestFailed(
+      new HttpError({
+        address,
+        method: "GET",
+        url: masked(request.url),
+        reason: HttpErrorReason.ResponseTooLarge({
+          description: `a line of the response has more than ${limits.maxBytes} bytes`,
+          option: limits.option
+        })
+      })
+    )
+    return Stream.unwrap(Effect.map(
+      Effect.mapError(HttpExchange.openFromDaemon(client, request, limits), requestFailed),
+      (opened) => {
+        if (opened._tag === "Refused") {
+          return Stream.fail(refusal({ method: "GET", path, parameters }, opened.received))
+        }
+        let length = 0
+        return opened.stream.pipe(
+          Stream.mapError(requestFailed),
+          Stream.decodeText,
+          // A line without an end would fill the memory.
+          Stream.mapEffect((text) => {
+            const end = text.lastIndexOf("\n")
+            length = end < 0 ? length + text.length : text.length - end
+            return limits.maxBytes > 0 && length > limits.maxBytes ? Effect.fail(tooLarge) : Effect.succeed(text)
+          }),
+          Stream.splitLines,
+          Stream.filter((line) => line !== ""),
+          Stream.mapEffect((line) => Effect.mapError(decode(line), () => invalid("GET", path)))
+        )
+      }
+    ))
+  }
+
   return {
     send,
+    lines,
     invalid,
     get: (schema, path, parameters = {}) => {
       const decode = Schema.decodeEffect(Schema.fromJsonString(schema))

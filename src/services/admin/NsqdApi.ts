@@ -1,12 +1,12 @@
 /**
  * nsqd's HTTP API as typed calls (docs/protocol/http.md#nsqd-endpoints), for this project's nsqd and NSQ's own.
  */
-import { Duration, Effect, Schema } from "effect"
+import { Duration, Effect, Schema, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { type Connection, Connections } from "../../protocol/http/ClientsResponse.ts"
 import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
-import { MessagesPage } from "../../protocol/http/MessagesResponse.ts"
+import { BrowsedMessage, MessagesPage } from "../../protocol/http/MessagesResponse.ts"
 import { NodeStatus } from "../../protocol/http/NodeResponse.ts"
 import { ListedPolicy, type Policy, PolicyInForce, PolicyList } from "../../protocol/http/PoliciesResponse.ts"
 import { RedriveProgress } from "../../protocol/http/RedriveResponse.ts"
@@ -19,6 +19,7 @@ import type {
   ConnectionOptions,
   HttpPublishOptions,
   LogPlace,
+  ReadOptions,
   RedriveOptions,
   StatsOptions,
   TopicDurability
@@ -29,6 +30,7 @@ export type {
   ConnectionOptions,
   HttpPublishOptions,
   LogPlace,
+  ReadOptions,
   RedriveOptions,
   StatsOptions,
   TopicDurability
@@ -191,6 +193,19 @@ export interface NsqdApi {
    */
   readonly messages: (topic: string, options?: BrowseOptions) => Effect.Effect<MessagesPage, AdminError>
   /**
+   * Reads a range of a durable topic's messages with whole bodies, without consuming them and without a channel. nsqd reads on as the
+   * stream is read. The timeout of the client is that of the beginning. Fails with the code `NOT_DURABLE` for a topic without a log. NSQ's
+   * nsqd does not have it.
+   *
+   * ```ts
+   * const yesterday = Stream.unwrap(Effect.map(NsqdApi.make("127.0.0.1:4151"), (nsqd) =>
+   *   nsqd.readMessages("orders", { from: new Date("2026-11-29"), to: new Date("2026-11-30") })))
+   * ```
+   *
+   * @since 0.2.0
+   */
+  readonly readMessages: (topic: string, options?: ReadOptions) => Stream.Stream<BrowsedMessage, AdminError>
+  /**
    * Begins to publish the dead letters of a topic again. NSQ's nsqd does not have it.
    *
    * @since 0.2.0
@@ -255,7 +270,7 @@ export const make = Effect.fnUntraced(function*(
   address: string,
   options: AdminRequests.AdminOptions = {}
 ): Effect.fn.Return<NsqdApi, never, HttpClient.HttpClient> {
-  const { check, get, invalid, post, send } = yield* AdminRequests.make(address, options)
+  const { check, get, invalid, lines, post, send } = yield* AdminRequests.make(address, options)
   const onTopic = (action: string) => (topic: string) => post(`/topic/${action}`, { topic })
   const onChannel = (action: string) => (topic: string, channel: string) =>
     post(`/channel/${action}`, { topic, channel })
@@ -342,6 +357,15 @@ export const make = Effect.fnUntraced(function*(
     closeConnection: (address) => post("/client/close", { address }),
     messages: (topic, { bodyBytes, ...options } = {}) =>
       get(MessagesPage, "/messages", { topic, ...options, body_bytes: bodyBytes }),
+    readMessages: (topic, { contains, from, json, regex, to } = {}) =>
+      lines(BrowsedMessage, "/messages/stream", {
+        topic,
+        from: from === undefined ? undefined : placeText(from),
+        to: to === undefined ? undefined : placeText(to),
+        contains,
+        json,
+        regex
+      }),
     redrive: (topic, options = {}) => redrive("POST", { topic, ...options }),
     redriveProgress: (topic) => get(RedriveProgress, "/topic/redrive", { topic }),
     cancelRedrive: (topic) => redrive("DELETE", { topic }),

@@ -73,6 +73,25 @@ export interface BrowseOptions {
 }
 
 /**
+ * The range of messages to read, and which of them (docs/protocol/http.md#stream-of-messages).
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface ReadOptions {
+  /** Where to start. Default: the beginning of the log. */
+  readonly from?: LogPlace
+  /** Where to end, without the message at that place. Default: the end of the log at the time of the request. */
+  readonly to?: LogPlace
+  /** Only bodies with this text. Default: all. */
+  readonly contains?: string
+  /** Only JSON with a value at a path, such as `user.id=42`. Default: all. */
+  readonly json?: string
+  /** Only bodies in which this regular expression is found. Default: all. */
+  readonly regex?: string
+}
+
+/**
  * A place in the log of a durable topic: `beginning`, `end`, a time, or the sequence of a message.
  *
  * @since 0.2.0

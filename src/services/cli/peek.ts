@@ -1,10 +1,11 @@
 /** `nsq peek`: shows messages of durable topics without consuming them. */
-import { Console, Effect, Option } from "effect"
+import { Console, Effect, Option, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { MessagesPage } from "../../protocol/http/MessagesResponse.ts"
 import type { AdminError, NsqdApi } from "../admin/index.ts"
 import { CliError, CliErrorReason, daemonFailure, invalidArgument } from "./CliError.ts"
 import * as names from "./names.ts"
+import { placeOf } from "./place.ts"
 import { root } from "./root.ts"
 import { target } from "./Target.ts"
 
@@ -61,6 +62,28 @@ const browse = Effect.fnUntraced(function*(
   }
 })
 
+/** Shows all messages of a range, of one nsqd after another, as they are read. */
+const range = Effect.fnUntraced(function*(
+  nodes: ReadonlyArray<NsqdApi.NsqdApi>,
+  topic: string,
+  json: boolean,
+  options: NsqdApi.ReadOptions
+) {
+  let found = 0
+  for (const nsqd of nodes) {
+    const exists = yield* nsqd.readMessages(topic, options).pipe(
+      Stream.runForEach((message) =>
+        Console.log(json ? JSON.stringify({ nsqd: nsqd.address, ...message }) : textOf(message))
+      ),
+      Effect.as(true),
+      Effect.catchIf(isMissing, () => Effect.succeed(false)),
+      Effect.mapError(daemonFailure)
+    )
+    if (exists) found++
+  }
+  if (found === 0) return yield* missing(`topic ${topic} does not exist`)
+})
+
 const states = [
   ["waiting", "waiting"],
   ["in_flight", "in_flight"],
@@ -91,6 +114,7 @@ export const peek = Command.make(
       Flag.optional
     ),
     from: optional("from", "Where to start: beginning, a sequence, or a time as in 2026-11-29T08:00:00Z"),
+    to: optional("to", "Show all messages before this place, or before the end: whole bodies, without --count"),
     contains: optional("contains", "Only bodies with this text"),
     where: names.where,
     regex: optional("regex", "Only bodies that this regular expression matches"),
@@ -99,10 +123,22 @@ export const peek = Command.make(
       Flag.withDefault(false)
     )
   },
-  Effect.fnUntraced(function*({ channel, contains, count, from, full, regex, state, topic, where }) {
+  Effect.fnUntraced(function*({ channel, contains, count, from, full, regex, state, to, topic, where }) {
     if (count < 1) return yield* invalidArgument("--count must be at least 1")
+    if (Option.isSome(to) && Option.isSome(Option.orElse(channel, () => state))) {
+      return yield* invalidArgument("--to shows a range of the topic: omit the channel and --state")
+    }
     const { json } = yield* root
     const { nsqds } = yield* target
+    if (Option.isSome(to)) {
+      return yield* range(yield* nsqds, topic, json, {
+        to: yield* placeOf(to.value),
+        ...Option.isSome(from) && { from: yield* placeOf(from.value) },
+        ...Option.isSome(contains) && { contains: contains.value },
+        ...Option.isSome(where) && { json: where.value },
+        ...Option.isSome(regex) && { regex: regex.value }
+      })
+    }
     const options: NsqdApi.BrowseOptions = {
       ...Option.isSome(channel) && { channel: channel.value },
       ...Option.isSome(state) && { state: state.value },
@@ -143,6 +179,10 @@ export const peek = Command.make(
     {
       command: "nsq peek orders --where user.id=42 --from 2026-11-29T08:00:00Z",
       description: "Find messages by their JSON"
+    },
+    {
+      command: "nsq peek orders --from 2026-11-29T00:00:00Z --to 2026-11-30T00:00:00Z --json",
+      description: "All messages of a day, whose channels do not notice"
     },
     { command: "nsq peek orders kitchen --state in_flight --json", description: "Which consumer has which message" }
   ])

@@ -6,18 +6,11 @@ import { CliError, CliErrorReason, daemonFailure, invalidArgument } from "./CliE
 import * as Confirmation from "./Confirmation.ts"
 import * as names from "./names.ts"
 import * as Output from "./Output.ts"
+import { placeOf } from "./place.ts"
 import { target } from "./Target.ts"
 
 const isMissing = ({ reason }: AdminError): boolean =>
   reason._tag === "TopicNotFound" || reason._tag === "ChannelNotFound"
-
-/** Returns the place of an argument; undefined if it is not valid. */
-const placeOf = (text: string): NsqdApi.LogPlace | undefined => {
-  if (text === "beginning" || text === "end") return text
-  if (/^\d{1,15}$/.test(text)) return Number(text)
-  const time = new Date(text)
-  return /^\d{4}-\d\d-\d\dT/.test(text) && !Number.isNaN(time.getTime()) ? time : undefined
-}
 
 /** Moves the channel on the nsqds that have it, or previews that. */
 const onEach = Effect.fnUntraced(function*(
@@ -51,12 +44,7 @@ export const seek = Command.make(
     yes: Confirmation.yes
   },
   Effect.fnUntraced(function*({ channel, to, topic, yes }) {
-    const place = placeOf(to)
-    if (place === undefined) {
-      return yield* invalidArgument(
-        `"${to}" is not a place: beginning, end, a time such as 2026-11-29T08:00:00Z, or a sequence`
-      )
-    }
+    const place = yield* placeOf(to)
     const { nsqds } = yield* target
     const nodes = yield* nsqds
     if (typeof place === "number" && nodes.length > 1) {

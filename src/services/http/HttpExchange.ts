@@ -2,7 +2,7 @@
  * One request to another server and its response, within limits of time and size, for every client in this package. The
  * `HttpClient` decides about connections and TLS (`HttpClients`), `Redirects` about redirects. Every failure is an `HttpError`.
  */
-import { type Duration, Effect, Result, Schema } from "effect"
+import { type Duration, Effect, Result, Schema, Stream } from "effect"
 import {
   FetchHttpClient,
   type Headers,
@@ -203,6 +203,40 @@ const secureUrl = (url: string, { body, status }: Received): string | undefined 
   secure.port = String(port.success.https_port)
   return secure.href
 }
+
+/** A response of a daemon: with a body that is read piece by piece, or with the whole body of an error. */
+export type Opened =
+  | { readonly _tag: "Streaming"; readonly stream: Stream.Stream<Uint8Array, HttpError> }
+  | { readonly _tag: "Refused"; readonly received: Received }
+
+/**
+ * Sends a request to a daemon, over HTTPS if it requires that. The timeout and the size limit are those of the beginning of the response
+ * and of errors; the caller has to bound what it reads of the stream.
+ */
+export const openFromDaemon = Effect.fnUntraced(function*(
+  client: HttpClient.HttpClient,
+  given: HttpClientRequest.HttpClientRequest,
+  options: Sending & Limits
+): Effect.fn.Return<Opened, HttpError> {
+  const attempt = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Opened, HttpError> =>
+    Effect.gen(function*() {
+      const failed = (error: HttpClientError.HttpClientError) => fail(authenticated(request), options, reasonOf(error))
+      const response = yield* open(client, request, options)
+      const { headers, status } = response
+      if (status === 200) return { _tag: "Streaming" as const, stream: Stream.mapError(response.stream, failed) }
+      const body = yield* Effect.mapError(
+        BoundedResponse.bytes(response, options.maxBytes, options.option ?? "fixed limit"),
+        (error) => error._tag === "ResponseTooLarge" ? fail(authenticated(request), options, error) : failed(error)
+      )
+      return { _tag: "Refused" as const, received: { status, headers, body } }
+    }).pipe(Effect.timeoutOrElse({
+      duration: options.timeout,
+      orElse: () => Effect.fail(timedOut(request, options))
+    }))
+  const opened = yield* attempt(given)
+  const secure = opened._tag === "Refused" ? secureUrl(given.url, opened.received) : undefined
+  return secure === undefined ? opened : yield* attempt(HttpClientRequest.setUrl(given, secure))
+})
 
 /** Requests the JSON of API version 1, which servers from before NSQ 1.0 would wrap otherwise. */
 export const versioned = HttpClientRequest.setHeader("accept", "application/vnd.nsq; version=1.0")

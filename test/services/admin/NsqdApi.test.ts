@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { type AdminError, NsqdApi } from "../../../src/services/admin/index.ts"
 import { TestCluster } from "../../../src/testing/index.ts"
 
@@ -134,6 +134,27 @@ describe("NsqdApi", () => {
       assert.strictEqual((yield* api.seek("t", "c", new Date(0), { preview: true })).messages, 3)
       yield* api.setDurability("t", "memory")
       const reason = yield* reasonOf(api.seek("t", "c", "beginning"))
+      assert.strictEqual(reason._tag === "Refusal" ? reason.code : reason._tag, "NOT_DURABLE")
+    }).pipe(cluster))
+
+  it.effect("a range of messages is read as a stream, without a channel", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      const bodies = Array.from({ length: 2500 }, (_, i) => `m${i} ä`)
+      yield* api.publishAll("t", bodies)
+      const read = (options?: NsqdApi.ReadOptions) =>
+        Effect.map(
+          Stream.runCollect(api.readMessages("t", options)),
+          (messages) => Array.from(messages, ({ body }) => body)
+        )
+      assert.deepStrictEqual(yield* read(), bodies)
+      assert.deepStrictEqual(yield* read({ from: 3, to: 5 }), bodies.slice(2, 4))
+      assert.deepStrictEqual(yield* read({ from: new Date(0), regex: "m249[01] " }), bodies.slice(2490, 2492))
+      assert.deepStrictEqual(yield* read({ from: "end" }), [])
+      const missing = yield* reasonOf(Stream.runDrain(api.readMessages("missing")))
+      assert.strictEqual(missing._tag, "TopicNotFound")
+      yield* api.setDurability("t", "memory")
+      const reason = yield* reasonOf(Stream.runDrain(api.readMessages("t")))
       assert.strictEqual(reason._tag === "Refusal" ? reason.code : reason._tag, "NOT_DURABLE")
     }).pipe(cluster))
 

@@ -24,6 +24,25 @@ describe("nsq peek", () => {
       assert.strictEqual((yield* run(["sub", "orders", "kitchen", "-n", "3"])).out, "tea\nmilk\nand sugar\nlemon")
     }).pipe(Effect.provide(daemonWith({ durability: "written" }))))
 
+  it.live("--to shows a range of the topic with whole bodies, and no more", () =>
+    Effect.gen(function*() {
+      const long = "x".repeat(5000)
+      yield* run(["pub", "orders", "tea", long, "milk", "lemon"])
+      const waiting = [`2  TIME  waiting  ${long}`, "3  TIME  waiting  milk"]
+      assert.deepStrictEqual(yield* peek("orders", "--from", "2", "--to", "4"), waiting)
+      assert.deepStrictEqual(yield* peek("orders", "--to", "end", "--contains", "mil"), waiting.slice(1))
+      const { out } = yield* run(["peek", "orders", "--from", "3", "--to", "end", "--json"])
+      assert.deepStrictEqual(out.split("\n").map((line) => JSON.parse(line).body), ["milk", "lemon"])
+      assert.deepStrictEqual(failureOf(yield* run(["peek", "orders", "c", "--to", "end"])), [
+        2,
+        "--to shows a range of the topic: omit the channel and --state"
+      ])
+      const [code, message] = failureOf(yield* run(["peek", "orders", "--to", "noon"])) ?? []
+      assert.strictEqual(code, 2)
+      assert.include(message, "\"noon\" is not a place")
+      assert.deepStrictEqual(failureOf(yield* run(["peek", "none", "--to", "end"])), [1, "topic none does not exist"])
+    }).pipe(Effect.provide(daemonWith({ durability: "written" }))))
+
   it.live("JSON is found by a value in it, and pages follow each other", () =>
     Effect.gen(function*() {
       const bodies = Array.from({ length: 1200 }, (_, i) => JSON.stringify({ user: { id: i % 3 } }))

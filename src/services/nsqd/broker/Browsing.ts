@@ -40,6 +40,8 @@ export interface BrowseQuery {
   readonly state: MessageState | undefined
   /** The sequence to start from. */
   readonly from: number
+  /** The sequence behind the last one. Default: the end of the log. */
+  readonly to?: number
   /** Most messages of a page. */
   readonly limit: number
   readonly filter: BodyFilter
@@ -128,6 +130,7 @@ export const browse = Effect.fnUntraced(function*(
   const deferred = channel === undefined ? undefined : yield* finish(turns, deferredOf(channel))
   const isOpen = wanted !== undefined && wanted !== "retained"
   const from = Math.max(query.from, isOpen ? channel?.floor ?? 0 : 0)
+  const { to = Infinity } = query
   const until = time.monotonicMillis() + query.budget
   const messages: Array<Browsed> = []
   let next: number | undefined
@@ -143,7 +146,8 @@ export const browse = Effect.fnUntraced(function*(
 
   /** Adds the wanted messages of a record; false if the page is full. */
   const add = (header: LogHeader, frames: Buffer, starts: Int32Array): boolean => {
-    for (let sequence = Math.max(from, header.first); sequence < header.first + header.count; sequence++) {
+    const end = Math.min(header.first + header.count, to)
+    for (let sequence = Math.max(from, header.first); sequence < end; sequence++) {
       const state = stateOf(sequence)
       if (wanted !== undefined && state !== wanted) continue
       const start = starts[sequence - header.first]!
@@ -177,6 +181,7 @@ export const browse = Effect.fnUntraced(function*(
   }
 
   const each = (header: LogHeader, frames: Buffer): boolean => {
+    if (header.first >= to) return false
     scanned += header.count
     const starts = filter.needle === undefined || frames.includes(filter.needle)
       ? intactStarts(header, frames)
@@ -189,7 +194,7 @@ export const browse = Effect.fnUntraced(function*(
 
   yield* log.history.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
   const page = channel === undefined ? messages : yield* finish(turns, withDue(channel, messages))
-  return { messages: page, next: next !== undefined && next < log.history.end ? next : undefined, scanned }
+  return { messages: page, next: next !== undefined && next < Math.min(to, log.history.end) ? next : undefined, scanned }
 })
 
 /** The deferred messages of a channel, as a set: there may be millions. */

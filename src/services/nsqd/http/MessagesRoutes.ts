@@ -2,7 +2,7 @@
  * `/messages`: shows messages of durable topics without consuming them, and deletes or requeues single ones
  * (docs/protocol/http.md#messages). NSQ has no such endpoints.
  */
-import { Effect, Schema } from "effect"
+import { Effect, FiberSet, Schema, type Scope } from "effect"
 import { isUtf8 } from "node:buffer"
 import { deadLetterName, defaultDeadLetter } from "../../../protocol/client/DeadLetterName.ts"
 import { isChannelName } from "../../../protocol/client/Names.ts"
@@ -10,7 +10,7 @@ import { type BrowsedMessage, type MessagesPage, MessageState } from "../../../p
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import * as Arguments from "../../http/Arguments.ts"
-import { fail, HttpFailure, internalError, json } from "../../http/HttpResponse.ts"
+import { fail, HttpFailure, internalError, json, streaming } from "../../http/HttpResponse.ts"
 import type { Query, RequestTarget } from "../../http/RequestTarget.ts"
 import { type HttpRequest, type Route, route } from "../../http/Router.ts"
 import { Broker } from "../broker/Broker.ts"
@@ -22,6 +22,7 @@ import { existingChannel, topicNamed } from "./BrokerArguments.ts"
 import { post } from "./BrokerRoute.ts"
 import * as LogPosition from "./LogPosition.ts"
 import * as MessageFilter from "./MessageFilter.ts"
+import * as MessagesStream from "./MessagesStream.ts"
 
 const limits = {
   limit: { min: 1, max: 1000, usual: 100 },
@@ -59,6 +60,11 @@ const stateIn = (query: Query) => {
 
 /** The path of the messages. */
 export const path = "/messages"
+/** The path of the stream of a range. */
+export const streamPath = "/messages/stream"
+
+/** How a stream reads its range: in parts of this many messages or ms, whichever comes first. */
+const streamParts = { channel: undefined, state: undefined, limit: 1000, bodyBytes: Infinity, budget: 1000 } as const
 
 /** The sequence of a single message. */
 const sequenceIn = Effect.fnUntraced(function*(target: RequestTarget) {
@@ -99,12 +105,13 @@ const textOf = (body: Buffer, isCut: boolean): string | undefined => {
 }
 
 /** The endpoints, for the services of the environment. */
-export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients | Policies> = Effect.gen(function*() {
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients | Policies | Scope.Scope> = Effect.gen(function*() {
   const broker = yield* Broker
   const clients = yield* Clients
   const policies = yield* Policies
   const time = yield* Time.make
   const turns = yield* Turns
+  const fork = yield* FiberSet.makeRuntime<never>()
 
   const encode = (
     { attempts, body, bodySize, due, headers, held, id, sequence, state, timestamp }: Browsed
@@ -176,9 +183,40 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
     (listing) => Effect.provideService(listing, Broker, broker)
   )
 
+  const stream = Effect.fnUntraced(
+    function*({ incoming, target }: HttpRequest) {
+      const query = yield* Arguments.query(target)
+      const topic = yield* Effect.flatMap(Arguments.topicName(target), topicNamed)
+      const filter = yield* MessageFilter.ofQuery(query)
+      const log = yield* LogPosition.logOf(topic)
+      // What waits in the topic itself belongs to the range, too: the end is that of the log, not that of its channels.
+      const placeOf = (text: string, code: string) =>
+        text === "end" ? Effect.succeed(log.history.end) : LogPosition.sequenceOf(log, text, code)
+      const start = yield* placeOf(query.get("from") ?? "beginning", "INVALID_ARG_FROM")
+      const to = yield* placeOf(query.get("to") ?? "end", "INVALID_ARG_TO")
+      // A client that reconnects names the last event that it has received.
+      const last = incoming.headers["last-event-id"]
+      const from = typeof last === "string" && /^\d{1,15}$/.test(last) ? Math.max(start, Number(last) + 1) : start
+      const read = (from: number) =>
+        Effect.map(
+          browse(log, { ...streamParts, from, to, filter }, time, turns),
+          ({ messages, next }) => ({ messages: messages.map(encode), next })
+        )
+      const form = MessagesStream.formFor(incoming.headers.accept)
+      const first = yield* read(from)
+      return streaming(
+        form.headers,
+        (outgoing) => void fork(MessagesStream.send({ form, first, read, turns }, outgoing))
+      )
+    },
+    Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
+    (listing) => Effect.provideService(listing, Broker, broker)
+  )
+
   const change = post(broker)
   return [
     route("GET", path, list),
+    route("GET", streamPath, stream),
     change("/messages", remove, "DELETE"),
     change("/messages/requeue", requeue)
   ]

@@ -131,6 +131,9 @@ const tlsRequired = (state: DaemonState["Service"]): HttpServer.ServerSettings["
 const isUpgrade = (incoming: IncomingMessage): boolean =>
   Upgrade.isWanted(incoming) && RequestTarget.parse(incoming.url ?? "/").path === SubRoutes.path
 
+/** Paths whose GET takes or shows messages. */
+const startingPaths = [SubRoutes.path, MessagesRoutes.path, MessagesRoutes.streamPath]
+
 /** As in NSQ, `--https-address` must not be a unix socket. */
 const noPath = (address: string): NetError => listenFailure(address, new Error("missing port in address"))
 
@@ -188,7 +191,7 @@ const serve = Effect.fnUntraced(function*(
     hostCheckedOf: "browsers",
     allowedHosts: [options.broadcastAddress, ...options.httpAllowedHosts],
     changesByGet: OldApi.isOld,
-    startsByGet: (path) => path === SubRoutes.path || path === MessagesRoutes.path || DebugRoutes.isProfile(path)
+    startsByGet: (path) => startingPaths.includes(path) || DebugRoutes.isProfile(path)
   })
   const common = { guard, quiet, maxConnections: options.maxHttpConnections }
   const listeners: Array<Listener> = []

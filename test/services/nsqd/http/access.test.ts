@@ -44,6 +44,7 @@ const endpoints = [
   "POST /topic/redrive",
   "DELETE /topic/redrive",
   "GET /messages",
+  "GET /messages/stream",
   "DELETE /messages",
   "POST /messages/requeue",
   "POST /channel/seek",

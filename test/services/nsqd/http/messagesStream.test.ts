@@ -1,0 +1,110 @@
+/** `GET /messages/stream`: a range of a durable topic's log. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as Http from "node:http"
+import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
+import { BrowsedMessage } from "../../../../src/protocol/http/MessagesResponse.ts"
+import { until } from "../../../../src/testing/index.ts"
+import { quiet } from "../broker/testing.ts"
+import { type Api, outcome, refusal, requestTo, serve } from "./api.ts"
+
+const decode = Schema.decodeUnknownSync(Schema.fromJsonString(BrowsedMessage))
+
+const get = ({ port }: Api, query: string, headers: Http.OutgoingHttpHeaders = {}) =>
+  requestTo({ host: "127.0.0.1", port }, "GET", `/messages/stream?${query}`, undefined, headers)
+
+const messagesOf = (api: Api, query: string) =>
+  Effect.map(get(api, query), ({ text }) => text.split("\n").slice(0, -1).map((line) => decode(line)))
+
+const bodiesOf = (api: Api, query: string) =>
+  Effect.map(messagesOf(api, query), (messages) => messages.map(({ body }) => body))
+
+const start = serve({ durability: "written" })
+
+describe("/messages/stream", () => {
+  it.live("reads a range with whole bodies and headers, and no channel notices", () =>
+    Effect.gen(function*() {
+      const api = yield* start
+      const channel = yield* api.broker.channel(TopicName.make("t"), ChannelName.make("c"))
+      const big = "x".repeat(900_000)
+      yield* api.request("POST", "/mpub?topic=t", ["one", "two", "three"].join("\n"))
+      yield* requestTo({ host: "127.0.0.1", port: api.port }, "POST", "/pub?topic=t", big, { "Nsq-Header-Key": "v" })
+      yield* api.request("POST", "/pub?topic=t", Buffer.from([0xff, 0]))
+      const { headers, status } = yield* get(api, "topic=t")
+      assert.deepStrictEqual([status, headers["content-type"]], [200, "application/x-ndjson; charset=utf-8"])
+      const all = yield* messagesOf(api, "topic=t")
+      assert.deepStrictEqual(all.map(({ sequence }) => sequence), [1, 2, 3, 4, 5])
+      assert.deepStrictEqual([all[3]?.headers, all[3]?.body, all[3]?.body_size], [{ key: "v" }, big, 900_000])
+      assert.strictEqual(all[4]?.body_base64, "/wA=")
+      assert.deepStrictEqual(yield* bodiesOf(api, "topic=t&from=2&to=4"), ["two", "three"])
+      assert.deepStrictEqual(yield* bodiesOf(api, "topic=t&from=2&to=3"), ["two"])
+      assert.deepStrictEqual(yield* bodiesOf(api, "topic=t&from=3&to=3"), [])
+      assert.deepStrictEqual(yield* bodiesOf(api, "topic=t&from=end"), [])
+      assert.deepStrictEqual(yield* bodiesOf(api, "topic=t&from=2020-01-01T00:00:00Z&to=2"), ["one"])
+      assert.deepStrictEqual(yield* bodiesOf(api, "topic=t&to=2020-01-01T00:00:00Z"), [])
+      assert.deepStrictEqual(yield* bodiesOf(api, "topic=t&contains=w"), ["two"])
+      assert.deepStrictEqual([channel.depth, channel.inFlightCount], [5, 0])
+    }))
+
+  it.live("reads many pages in order, and messages that wait in a topic without channels", () =>
+    Effect.gen(function*() {
+      const api = yield* start
+      for (let i = 0; i < 5; i++) {
+        const bodies = Array.from({ length: 1000 }, (_, j) => `m${i * 1000 + j}`)
+        yield* api.request("POST", "/mpub?topic=t", bodies.join("\n"))
+      }
+      const bodies = yield* bodiesOf(api, "topic=t&from=100&to=4900")
+      assert.deepStrictEqual(bodies, Array.from({ length: 4800 }, (_, i) => `m${i + 99}`))
+    }))
+
+  it.live("as server-sent events it continues behind the last event, and ends with an event", () =>
+    Effect.gen(function*() {
+      const api = yield* start
+      yield* api.request("POST", "/mpub?topic=t", "one\ntwo\nthree")
+      const accept = "text/event-stream"
+      const { headers, text } = yield* get(api, "topic=t", { accept, "last-event-id": "1" })
+      assert.strictEqual(headers["content-type"], accept)
+      const [two = "", three = "", end] = text.split("\n\n")
+      assert.match(two, /^id: 2\nevent: message\ndata: \{"sequence":2,.*"body":"two"\}$/)
+      assert.match(three, /^id: 3\n/)
+      assert.strictEqual(end, "event: end\ndata: {}")
+    }))
+
+  it.live("nsqd reads ahead no more than a part, and stops when the client disconnects", () =>
+    Effect.gen(function*() {
+      const api = yield* start
+      for (let i = 0; i < 40; i++) yield* api.request("POST", "/pub?topic=t", "x".repeat(1_000_000))
+      const response = yield* Effect.acquireRelease(
+        Effect.callback<Http.IncomingMessage>((resume) => {
+          const request = { host: "127.0.0.1", port: api.port, path: "/messages/stream?topic=t", agent: false }
+          Http.get(request, (got) => resume(Effect.succeed(got)))
+        }),
+        (got) => Effect.sync(() => void got.destroy())
+      )
+      let received = 0
+      response.once("readable", () => {
+        received += (response.read() as Buffer | null)?.length ?? 0
+      })
+      yield* until(() => received > 0)
+      response.destroy()
+      // The connection is closed, and another request is served.
+      assert.strictEqual((yield* messagesOf(api, "topic=t&from=40")).length, 1)
+      assert.isBelow(received, 40_000_000)
+    }))
+
+  it.live("errors are ordinary responses", () =>
+    Effect.gen(function*() {
+      const api = yield* start
+      yield* api.request("POST", "/pub?topic=t", "one")
+      const line = (query: string) => Effect.map(get(api, query), outcome)
+      assert.strictEqual(yield* line(""), refusal(400, "MISSING_ARG_TOPIC"))
+      assert.strictEqual(yield* line("topic=missing"), refusal(404, "TOPIC_NOT_FOUND"))
+      assert.strictEqual(yield* line("topic=t&from=noon"), refusal(400, "INVALID_ARG_FROM"))
+      assert.strictEqual(yield* line("topic=t&to=noon"), refusal(400, "INVALID_ARG_TO"))
+      assert.strictEqual(yield* line("topic=t&regex=("), refusal(400, "INVALID_ARG_REGEX"))
+      const crossSite = yield* get(api, "topic=t", { origin: "http://evil.example" })
+      assert.strictEqual(crossSite.status, 403)
+      yield* api.request("PUT", "/topic/durability?topic=t&durability=memory")
+      assert.include(yield* line("topic=t"), "NOT_DURABLE")
+    }).pipe(Effect.provide(quiet)))
+})
