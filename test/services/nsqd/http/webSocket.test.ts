@@ -3,10 +3,13 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Queue, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Net from "node:net"
+import * as Tls from "node:tls"
 import { AuthError } from "../../../../src/services/nsqd/auth/AuthError.ts"
 import { Authorizer } from "../../../../src/services/nsqd/auth/Authorizer.ts"
 import { until } from "../../../../src/testing/index.ts"
+import * as Certificates from "../../net/certificates.ts"
 import { quiet } from "../broker/testing.ts"
+import { serve as serveSecurely } from "../session/secureClient.ts"
 import { type Api, outcome, refusal, requestTo, serve } from "./api.ts"
 
 type Event = Readonly<Record<string, unknown>>
@@ -263,6 +266,27 @@ describe("GET /sub as a WebSocket", () => {
       assert.strictEqual(yield* status("Authorization: Bearer bad\r\n"), "401")
       assert.strictEqual(yield* status("Authorization: Bearer good\r\n", "u"), "403")
       assert.strictEqual(yield* status("Authorization: Bearer good\r\n"), "101")
+    }))
+
+  it.live("it works over HTTPS, and is refused over plain HTTP if TLS is required", () =>
+    Effect.gen(function*() {
+      const files = yield* Certificates.files
+      const { httpPort, httpsPort } = yield* serveSecurely({ ...files.options, tlsRequired: true })
+      const answerOf = (socket: Net.Socket) =>
+        Effect.gen(function*() {
+          let text = ""
+          yield* Effect.addFinalizer(() => Effect.sync(() => socket.destroy()))
+          socket.on("data", (chunk: Buffer) => {
+            text += chunk.toString("latin1")
+          })
+          socket.write(handshake())
+          yield* until(() => text.includes("}"))
+          return text
+        })
+      const plain = yield* answerOf(Net.connect(httpPort, "127.0.0.1"))
+      assert.match(plain, /^HTTP\/1\.1 403 [^]*TLS_REQUIRED/)
+      const secure = yield* answerOf(Tls.connect({ port: httpsPort, host: "127.0.0.1", rejectUnauthorized: false }))
+      assert.match(secure, /^HTTP\/1\.1 101 [^]*"event":"subscribed"/)
     }))
 
   it.live("--max-http-consumers counts WebSockets too", () =>
