@@ -105,119 +105,123 @@ const textOf = (body: Buffer, isCut: boolean): string | undefined => {
 }
 
 /** The endpoints, for the services of the environment. */
-export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients | Policies | Scope.Scope> = Effect.gen(function*() {
-  const broker = yield* Broker
-  const clients = yield* Clients
-  const policies = yield* Policies
-  const time = yield* Time.make
-  const turns = yield* Turns
-  const fork = yield* FiberSet.makeRuntime<never>()
+export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients | Policies | Scope.Scope> = Effect.gen(
+  function*() {
+    const broker = yield* Broker
+    const clients = yield* Clients
+    const policies = yield* Policies
+    const time = yield* Time.make
+    const turns = yield* Turns
+    const fork = yield* FiberSet.makeRuntime<never>()
 
-  const encode = (
-    { attempts, body, bodySize, due, headers, held, id, sequence, state, timestamp }: Browsed
-  ): BrowsedMessage => {
-    const text = textOf(body, body.length < bodySize)
-    const client = clients.find(held?.consumer)?.stats().remoteAddress
-    return {
-      sequence,
-      id,
-      timestamp: String(timestamp),
-      attempts,
-      state,
-      ...due !== undefined && { due },
-      ...client !== undefined && { client },
-      ...headers !== undefined && Object.keys(headers).length > 0 && { headers },
-      body_size: bodySize,
-      ...text === undefined ? { body_base64: body.toString("base64") } : { body: text }
+    const encode = (
+      { attempts, body, bodySize, due, headers, held, id, sequence, state, timestamp }: Browsed
+    ): BrowsedMessage => {
+      const text = textOf(body, body.length < bodySize)
+      const client = clients.find(held?.consumer)?.stats().remoteAddress
+      return {
+        sequence,
+        id,
+        timestamp: String(timestamp),
+        attempts,
+        state,
+        ...due !== undefined && { due },
+        ...client !== undefined && { client },
+        ...headers !== undefined && Object.keys(headers).length > 0 && { headers },
+        body_size: bodySize,
+        ...text === undefined ? { body_base64: body.toString("base64") } : { body: text }
+      }
     }
-  }
 
-  /** What a page is read from. */
-  const sourceOf = Effect.fnUntraced(function*({ query, target }: { query: Query; target: RequestTarget }) {
-    const name = yield* Arguments.topicName(target)
-    const state = yield* stateIn(query)
-    if (state !== "dead") {
-      const topic = yield* topicNamed(name)
-      return { log: yield* LogPosition.logOf(topic), channel: yield* channelIn(topic, query), state }
-    }
-    const channel = query.get("channel")
-    if (channel !== undefined && !isChannelName(channel)) return yield* fail(400, "INVALID_ARG_CHANNEL")
-    const template = String(policies.inForce(name, channel).dead_letter?.value ?? defaultDeadLetter)
-    if (channel === undefined && template.includes("{channel}")) return yield* fail(400, "MISSING_ARG_CHANNEL")
-    const letters = deadLetterName(template, name, channel ?? "")
-    const topic = broker.findTopic(letters)
-    if (topic === undefined && broker.findTopic(name) === undefined) return yield* fail(404, "TOPIC_NOT_FOUND")
-    const log = topic === undefined ? undefined : yield* LogPosition.logOf(topic)
-    // Those that the channels of the dead-letter topic have finished were published again, or consumed.
-    return { log, channel: undefined, state: "waiting" as const, letters, origin: { topic: name, channel } }
-  })
+    /** What a page is read from. */
+    const sourceOf = Effect.fnUntraced(function*({ query, target }: { query: Query; target: RequestTarget }) {
+      const name = yield* Arguments.topicName(target)
+      const state = yield* stateIn(query)
+      if (state !== "dead") {
+        const topic = yield* topicNamed(name)
+        return { log: yield* LogPosition.logOf(topic), channel: yield* channelIn(topic, query), state }
+      }
+      const channel = query.get("channel")
+      if (channel !== undefined && !isChannelName(channel)) return yield* fail(400, "INVALID_ARG_CHANNEL")
+      const template = String(policies.inForce(name, channel).dead_letter?.value ?? defaultDeadLetter)
+      if (channel === undefined && template.includes("{channel}")) return yield* fail(400, "MISSING_ARG_CHANNEL")
+      const letters = deadLetterName(template, name, channel ?? "")
+      const topic = broker.findTopic(letters)
+      if (topic === undefined && broker.findTopic(name) === undefined) return yield* fail(404, "TOPIC_NOT_FOUND")
+      const log = topic === undefined ? undefined : yield* LogPosition.logOf(topic)
+      // Those that the channels of the dead-letter topic have finished were published again, or consumed.
+      return { log, channel: undefined, state: "waiting" as const, letters, origin: { topic: name, channel } }
+    })
 
-  const list = Effect.fnUntraced(
-    function*({ target }: HttpRequest) {
-      const query = yield* Arguments.query(target)
-      const { channel, letters, log, origin, state } = yield* sourceOf({ query, target })
-      const limit = yield* whole(query, "limit")
-      const bodyBytes = yield* whole(query, "body_bytes")
-      const budget = yield* whole(query, "budget")
-      const filter = yield* MessageFilter.ofQuery(query)
-      const ofLetters = letters === undefined ? {} : { topic: letters }
-      if (log === undefined) return json({ messages: [], next: null, scanned: 0, ...ofLetters } satisfies MessagesPage)
-      const from = yield* LogPosition.sequenceOf(log, query.get("from") ?? "beginning", "INVALID_ARG_FROM")
-      const { messages, next, scanned } = yield* browse(
-        log,
-        { channel, state, from, limit, filter, bodyBytes, budget, ...origin !== undefined && { origin } },
-        time,
-        turns
-      )
-      const shown = messages.map(encode)
-      return json(
-        {
-          messages: letters === undefined ? shown : shown.map((message) => ({ ...message, state: "dead" })),
-          next: next ?? null,
-          scanned,
-          ...ofLetters
-        } satisfies MessagesPage
-      )
-    },
-    Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
-    (listing) => Effect.provideService(listing, Broker, broker)
-  )
-
-  const stream = Effect.fnUntraced(
-    function*({ incoming, target }: HttpRequest) {
-      const query = yield* Arguments.query(target)
-      const topic = yield* Effect.flatMap(Arguments.topicName(target), topicNamed)
-      const filter = yield* MessageFilter.ofQuery(query)
-      const log = yield* LogPosition.logOf(topic)
-      // What waits in the topic itself belongs to the range, too: the end is that of the log, not that of its channels.
-      const placeOf = (text: string, code: string) =>
-        text === "end" ? Effect.succeed(log.history.end) : LogPosition.sequenceOf(log, text, code)
-      const start = yield* placeOf(query.get("from") ?? "beginning", "INVALID_ARG_FROM")
-      const to = yield* placeOf(query.get("to") ?? "end", "INVALID_ARG_TO")
-      // A client that reconnects names the last event that it has received.
-      const last = incoming.headers["last-event-id"]
-      const from = typeof last === "string" && /^\d{1,15}$/.test(last) ? Math.max(start, Number(last) + 1) : start
-      const read = (from: number) =>
-        Effect.map(
-          browse(log, { ...streamParts, from, to, filter }, time, turns),
-          ({ messages, next }) => ({ messages: messages.map(encode), next })
+    const list = Effect.fnUntraced(
+      function*({ target }: HttpRequest) {
+        const query = yield* Arguments.query(target)
+        const { channel, letters, log, origin, state } = yield* sourceOf({ query, target })
+        const limit = yield* whole(query, "limit")
+        const bodyBytes = yield* whole(query, "body_bytes")
+        const budget = yield* whole(query, "budget")
+        const filter = yield* MessageFilter.ofQuery(query)
+        const ofLetters = letters === undefined ? {} : { topic: letters }
+        if (log === undefined) {
+          return json({ messages: [], next: null, scanned: 0, ...ofLetters } satisfies MessagesPage)
+        }
+        const from = yield* LogPosition.sequenceOf(log, query.get("from") ?? "beginning", "INVALID_ARG_FROM")
+        const { messages, next, scanned } = yield* browse(
+          log,
+          { channel, state, from, limit, filter, bodyBytes, budget, ...origin !== undefined && { origin } },
+          time,
+          turns
         )
-      const form = MessagesStream.formFor(incoming.headers.accept)
-      const first = yield* read(from)
-      return streaming(
-        form.headers,
-        (outgoing) => void fork(MessagesStream.send({ form, first, read, turns }, outgoing))
-      )
-    },
-    Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
-    (listing) => Effect.provideService(listing, Broker, broker)
-  )
+        const shown = messages.map(encode)
+        return json(
+          {
+            messages: letters === undefined ? shown : shown.map((message) => ({ ...message, state: "dead" })),
+            next: next ?? null,
+            scanned,
+            ...ofLetters
+          } satisfies MessagesPage
+        )
+      },
+      Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
+      (listing) => Effect.provideService(listing, Broker, broker)
+    )
 
-  const change = post(broker)
-  return [
-    route("GET", path, list),
-    route("GET", streamPath, stream),
-    change("/messages", remove, "DELETE"),
-    change("/messages/requeue", requeue)
-  ]
-})
+    const stream = Effect.fnUntraced(
+      function*({ incoming, target }: HttpRequest) {
+        const query = yield* Arguments.query(target)
+        const topic = yield* Effect.flatMap(Arguments.topicName(target), topicNamed)
+        const filter = yield* MessageFilter.ofQuery(query)
+        const log = yield* LogPosition.logOf(topic)
+        // What waits in the topic itself belongs to the range, too: the end is that of the log, not that of its channels.
+        const placeOf = (text: string, code: string) =>
+          text === "end" ? Effect.succeed(log.history.end) : LogPosition.sequenceOf(log, text, code)
+        const start = yield* placeOf(query.get("from") ?? "beginning", "INVALID_ARG_FROM")
+        const to = yield* placeOf(query.get("to") ?? "end", "INVALID_ARG_TO")
+        // A client that reconnects names the last event that it has received.
+        const last = incoming.headers["last-event-id"]
+        const from = typeof last === "string" && /^\d{1,15}$/.test(last) ? Math.max(start, Number(last) + 1) : start
+        const read = (from: number) =>
+          Effect.map(
+            browse(log, { ...streamParts, from, to, filter }, time, turns),
+            ({ messages, next }) => ({ messages: messages.map(encode), next })
+          )
+        const form = MessagesStream.formFor(incoming.headers.accept)
+        const first = yield* read(from)
+        return streaming(
+          form.headers,
+          (outgoing) => void fork(MessagesStream.send({ form, first, read, turns }, outgoing))
+        )
+      },
+      Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
+      (listing) => Effect.provideService(listing, Broker, broker)
+    )
+
+    const change = post(broker)
+    return [
+      route("GET", path, list),
+      route("GET", streamPath, stream),
+      change("/messages", remove, "DELETE"),
+      change("/messages/requeue", requeue)
+    ]
+  }
+)
