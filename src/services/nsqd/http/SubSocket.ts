@@ -77,28 +77,47 @@ export const execute = (
   return error === undefined ? undefined : failed(error, { command, id })
 }
 
-/** Reads the client's frames. `heard` is called for each read, `ended` when the connection has to end with this code. */
+/** Whether the client has sent anything since the last ping. */
+interface Hearing {
+  isHeard: boolean
+}
+
+/** Ends the connection. A client that does not close its side cannot keep it. */
+const end = (socket: Socket, code: number): void => {
+  if (!socket.writableEnded) socket.end(Frames.close(code))
+  socket.destroySoon()
+}
+
+/** Reads the client's frames, and never completes. A defect of a command would end the daemon in Node's callback: it ends the Effect. */
 const listen = (
   stream: SubStream,
   limits: CommandLimits,
   socket: Socket,
-  heard: () => void,
-  ended: (code: number) => void
-): void => {
-  const decoder = new Frames.FrameDecoder(maxCommandBytes)
-  socket.on("data", (bytes: Buffer) => {
-    heard()
-    for (const received of decoder.push(bytes)) {
-      if (received._tag === "Close") return ended(received.code)
-      if (received._tag === "Ping") socket.write(Frames.pong(received.payload))
-      if (received._tag !== "Text") continue
-      const error = execute(stream, limits, received.text)
-      if (error !== undefined) socket.write(Frames.text(error))
+  hearing: Hearing
+): Effect.Effect<never> =>
+  Effect.callback((resume) => {
+    const decoder = new Frames.FrameDecoder(maxCommandBytes)
+    const take = (bytes: Buffer): void => {
+      hearing.isHeard = true
+      for (const received of decoder.push(bytes)) {
+        if (received._tag === "Close") return end(socket, received.code)
+        if (received._tag === "Ping") socket.write(Frames.pong(received.payload))
+        if (received._tag !== "Text") continue
+        const error = execute(stream, limits, received.text)
+        if (error !== undefined) socket.write(Frames.text(error))
+      }
+      if (socket.writableNeedDrain && !socket.isPaused()) socket.pause().once("drain", () => socket.resume())
     }
-    if (socket.writableNeedDrain && !socket.isPaused()) socket.pause().once("drain", () => socket.resume())
+    const onData = (bytes: Buffer): void => {
+      try {
+        take(bytes)
+      } catch (defect) {
+        resume(Effect.die(defect))
+      }
+    }
+    socket.on("data", onData).resume()
+    return Effect.sync(() => void socket.off("data", onData))
   })
-  socket.resume()
-}
 
 /** Completes with whether the client has read the output in time. */
 const isTaken = (socket: Socket, { heartbeat }: SubStream): Effect.Effect<boolean> =>
@@ -125,23 +144,16 @@ const sendWaiting = Effect.fnUntraced(function*(stream: SubStream, turns: Turns,
   return true
 })
 
-const run = Effect.fnUntraced(function*(stream: SubStream, limits: CommandLimits, socket: Socket) {
+const run = Effect.fnUntraced(function*(stream: SubStream, socket: Socket, hearing: Hearing) {
   const { consumer, heartbeat, readyCount, subscription } = stream
   const turns = yield* Turns
-  let isHeard = true
-  const end = (code: number): void => {
-    if (!socket.writableEnded) socket.end(Frames.close(code))
-    // A client that does not close its side cannot keep the connection.
-    socket.destroySoon()
-  }
-  listen(stream, limits, socket, () => void (isHeard = true), end)
   socket.write(Frames.text(`{"event":"subscribed",${settingsOf(stream).slice(1)}`))
   subscription.setReady(readyCount)
   while (!consumer.isClosed) {
     const work = yield* Effect.timeoutOption(consumer.work, heartbeat)
-    const isSilent = work._tag === "None" && !isHeard
+    const isSilent = work._tag === "None" && !hearing.isHeard
     if (work._tag === "None") {
-      isHeard = false
+      hearing.isHeard = false
       socket.write(Frames.ping)
     }
     if (!isSilent && (yield* sendWaiting(stream, turns, socket))) continue
@@ -149,7 +161,7 @@ const run = Effect.fnUntraced(function*(stream: SubStream, limits: CommandLimits
     yield* Effect.logWarning(`HTTP: closing consumer(${consumer.stats().remoteAddress}): it ${what}`)
     return void socket.destroy()
   }
-  end(Frames.closeCodes.goingAway)
+  end(socket, Frames.closeCodes.goingAway)
 })
 
 /** Accepts the upgrade, and sends messages until the client disconnects, the channel is closed, or the client is silent. */
@@ -161,7 +173,13 @@ export const send = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const socket = accept(incoming)
-    return Effect.raceFirst(run(stream, limits, socket), closed(outgoing)).pipe(
+    const hearing: Hearing = { isHeard: true }
+    return Effect.raceAllFirst([
+      run(stream, socket, hearing),
+      listen(stream, limits, socket, hearing),
+      closed(outgoing)
+    ]).pipe(
+      Effect.catchDefect((defect) => Effect.logError("HTTP: a WebSocket failed", defect)),
       Effect.ensuring(Effect.sync(() => {
         if (!socket.writableEnded) socket.destroy()
       }))

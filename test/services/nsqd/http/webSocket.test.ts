@@ -199,6 +199,24 @@ describe("GET /sub as a WebSocket", () => {
       assert.strictEqual(channelOf(api)?.subscriptions.length, 1)
     }).pipe(Effect.provide(quiet)))
 
+  it.live("a defect of a command ends its connection, and nothing else", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const client = yield* connect(api.port)
+      yield* client.next
+      yield* publish(api, "x")
+      const { id } = yield* client.next
+      Reflect.set(channelOf(api)?.subscriptions[0] ?? {}, "finish", () => {
+        throw new Error("broken")
+      })
+      client.send({ command: "finish", id })
+      assert.isFalse((yield* client.closed)?.wasClean)
+      assert.isTrue(api.log.some((line) => line.includes("ERROR: HTTP: a WebSocket failed")))
+      const second = yield* connect(api.port)
+      yield* second.next
+      assert.strictEqual((yield* second.next)["attempts"], 2)
+    }))
+
   it.live("the connection ends with 1001 when its channel is deleted", () =>
     Effect.gen(function*() {
       const api = yield* serve()
