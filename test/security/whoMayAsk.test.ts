@@ -146,6 +146,7 @@ const nsqadmin: Table = {
   "DELETE /api/topics/:topic/:channel": "adminChange",
   "GET /api/nodes": "read",
   "GET /api/nodes/:node": "read",
+  "GET /api/nodes/:node/topics/:topic": "read",
   "DELETE /api/nodes/:node": "adminChange",
   "PUT /api/nodes/:node/drain": "adminChange",
   "DELETE /api/nodes/:node/drain": "adminChange",

@@ -194,7 +194,11 @@ export const browse = Effect.fnUntraced(function*(
 
   yield* log.history.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
   const page = channel === undefined ? messages : yield* finish(turns, withDue(channel, messages))
-  return { messages: page, next: next !== undefined && next < Math.min(to, log.history.end) ? next : undefined, scanned }
+  return {
+    messages: page,
+    next: next !== undefined && next < Math.min(to, log.history.end) ? next : undefined,
+    scanned
+  }
 })
 
 /** The deferred messages of a channel, as a set: there may be millions. */

@@ -21,7 +21,7 @@ const page = (from: number, next: number | undefined): MessagesStream.StreamPage
   next
 })
 
-/** A response whose client reads only when it is told to, by the event `drain`. */
+/** A response whose client has read the output at each event `drain`. */
 const start = (read: MessagesStream.MessagesStream["read"]) =>
   Effect.gen(function*() {
     const outgoing = new Http.ServerResponse(new Http.IncomingMessage(new Net.Socket()))

@@ -29,7 +29,7 @@ const endpoints = [
   "POST /topic/durability",
   "PUT /topic/durability",
   "GET /sub",
-  ...["finish", "requeue", "touch", "ready"].map((verb) => `POST /sub/${verb}`),
+  ...["finish", "requeue", "reject", "touch", "ready"].map((verb) => `POST /sub/${verb}`),
   "GET /drain",
   "PUT /drain",
   "DELETE /drain",
