@@ -1,6 +1,7 @@
 /**
  * `node bench/pages.ts`: every page of nsqadmin in Chromium with a large cluster under load, as a table: the time until the page shows
- * what an operator reads, the longest task of the page, and the longest delay of nsqadmin's event loop. README.md has the conditions.
+ * what an operator reads, the longest task of the page, and the longest delay of nsqadmin's event loop; then the largest responses of its
+ * API. README.md has the conditions.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -236,6 +237,24 @@ const measure = async (
   }
 }
 
+/** NSQ's API, whose responses have everything: programs of others use it. */
+const requests = (node: string): ReadonlyArray<string> => [
+  `/api/nodes/${node}`,
+  "/api/nodes",
+  "/api/counter",
+  "/api/clients",
+  "/metrics"
+]
+
+const measureRequest = async (port: number, path: string, delays: string): Promise<Result> => {
+  const [since, started] = [Date.now(), performance.now()]
+  const body = await request(port, "GET", path)
+  const shown = performance.now() - started
+  // The figures of the last tenth of a second follow.
+  await sleep(300)
+  return { name: `GET ${path}`, shown, task: [0, 0], delay: delaysSince(delays, since), bytes: body.length }
+}
+
 const wanted = values.only === "" ? measured : measured.filter(({ name }) => values.only.split(",").includes(name))
 const command = values.bin.split(/\s+/)
 
@@ -269,6 +288,12 @@ const results = await withDirectory((directory) =>
               const base = `http://127.0.0.1:${admin.httpPort}`
               for (const one of wanted) {
                 const result = await measure(browser, base, `127.0.0.1:${first.httpPort}`, delays, one)
+                process.stderr.write(`${JSON.stringify(result)}\n`)
+                all.push(result)
+              }
+              if (values.only !== "" && !values.only.split(",").includes("api")) return
+              for (const path of requests(`127.0.0.1:${first.httpPort}`)) {
+                const result = await measureRequest(admin.httpPort, path, delays)
                 process.stderr.write(`${JSON.stringify(result)}\n`)
                 all.push(result)
               }
