@@ -6,14 +6,14 @@ import { Clock, Context, Effect, Layer, Result, type Schema, SemVer } from "effe
 import type { ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
-import { Connections as ConnectionList } from "../../protocol/http/ClientsResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
 import { NodeStatus } from "../../protocol/http/NodeResponse.ts"
 import * as StatsResponse from "../../protocol/http/StatsResponse.ts"
-import { maskedAddress } from "../core/Masked.ts"
+import { masked, maskedAddress } from "../core/Masked.ts"
 import * as Turns from "../core/Turns.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
+import { HttpError, HttpErrorReason } from "../http/HttpError.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress, splitAddress } from "../net/Transport.ts"
 import type { ClusterError } from "./ClusterError.ts"
@@ -347,8 +347,16 @@ export class Cluster extends Context.Service<Cluster, {
       const connectionsOf = Effect.fnUntraced(function*(node: KnownNode, filter: Connections.ConnectionFilter) {
         const address = nodeAddress(node)
         const path = `/clients?${Connections.queryOf(filter)}`
-        const listed = yield* own.get(ConnectionList, address, path, originOf(node))
-        if (listed !== undefined) return Connections.fromList(address, listed.clients)
+        const listed = yield* own.get(Connections.Listed, address, path, originOf(node))
+        if (listed !== undefined) {
+          const decoded = yield* Turns.mapEach(yield* Turns.Turns, listed.clients, Connections.decode)
+          const reason = HttpErrorReason.InvalidResponse()
+          const clients = yield* Effect.mapError(
+            Effect.fromResult(Result.all(decoded)),
+            () => new HttpError({ address, method: "GET", url: masked(`http://${address}${path}`), reason })
+          )
+          return Connections.fromList(address, clients)
+        }
         const { channel, topic } = filter
         const wanted = {
           ...(topic === undefined ? {} : { topic }),

@@ -2,9 +2,17 @@
  * The connections of clients to one nsqd. effect-nsq's nsqd lists them with all that they have negotiated; for NSQ's nsqd they are put
  * together from its statistics. Pure.
  */
+import { Schema } from "effect"
 import type { ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
-import type { Connection } from "../../protocol/http/ClientsResponse.ts"
+import { Connection } from "../../protocol/http/ClientsResponse.ts"
+import { list } from "../../protocol/http/Lenient.ts"
 import type { Client, Stats } from "../../protocol/http/StatsResponse.ts"
+
+/** The response of `/clients` before its connections are decoded, one by one: there may be thousands. */
+export const Listed = Schema.Struct({ clients: list(Schema.Unknown) })
+
+/** Decodes one connection of `/clients`. */
+export const decode = Schema.decodeUnknownResult(Connection)
 
 /** The connections to query. */
 export interface ConnectionFilter {
@@ -73,8 +81,8 @@ export const fromStats = (
   return [...found.values()]
 }
 
+const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
+
 /** The order of a list of connections. */
-export const byAddress = (a: ConnectionOnNode, b: ConnectionOnNode): number => {
-  const [first, second] = [`${a.node} ${a.remote_address}`, `${b.node} ${b.remote_address}`]
-  return first < second ? -1 : first > second ? 1 : 0
-}
+export const byAddress = (a: ConnectionOnNode, b: ConnectionOnNode): number =>
+  compare(a.node, b.node) || compare(a.remote_address, b.remote_address)

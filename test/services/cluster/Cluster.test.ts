@@ -3,6 +3,7 @@ import { Duration, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources, type Sources } from "../../../src/services/cluster/ClusterSources.ts"
+import * as Turns from "../../../src/services/core/Turns.ts"
 import * as DaemonRequests from "../../../src/services/http/DaemonRequests.ts"
 import * as Http from "../tools/cluster.ts"
 
@@ -111,4 +112,39 @@ describe("Cluster with nsqds", () => {
       if (pathname === "/info") return { version: "1.3.0" }
       return { topics: host === "a:1" ? [{ topic_name: "t" }] : [{ topic_name: "t" }, { topic_name: "u" }] }
     }))))
+})
+
+describe("the connections of clients", () => {
+  const node = {
+    ...producer("n1"),
+    origin: "configured" as const,
+    remote_addresses: null,
+    topics: null,
+    out_of_date: false
+  }
+  const connections = (clients: ReadonlyArray<object>) =>
+    Cluster.use((cluster) => cluster.connections([node], {})).pipe(
+      Effect.provide(cluster({ nsqd: ["n1:4151"] }, () => ({ clients })))
+    )
+  const client = (i: number) => ({ client_id: `c${i}`, hostname: "h", remote_address: `10.0.0.1:${1000 + i}` })
+
+  it.effect("many connections are decoded in turns", () => {
+    let turns = 0
+    const short = { isOver: () => true, next: Effect.sync(() => void turns++) }
+    return Effect.gen(function*() {
+      const { value } = yield* Effect.provideService(
+        connections(Array.from({ length: 50 }, (_, i) => client(49 - i))),
+        Turns.Turns,
+        short
+      )
+      assert.deepStrictEqual(value.map(({ client_id }) => client_id), Array.from({ length: 50 }, (_, i) => `c${i}`))
+      assert.isAtLeast(turns, 50)
+    })
+  })
+
+  it.effect("a connection that is not valid fails the response of its nsqd", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(connections([client(1), { remote_address: 7 }]))
+      assert.include(error.message, "invalid")
+    }))
 })
