@@ -82,7 +82,7 @@ const consuming = (path: string, summary: string, parts: Partial<Endpoint>): End
 })
 
 const invalidArgument = (name: string): Failure =>
-  failure(400, `INVALID_ARG_${name.toUpperCase()}`, `\`${name}\` is not valid`)
+  failure(400, `INVALID_ARG_${name.toUpperCase()}: <reason>`, `\`${name}\` is not valid`)
 
 const sequence = query("sequence", "number of the message in its topic", 41, {
   required: true,
@@ -111,7 +111,7 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
     parameters: [
       topic,
       query("channel", "the channel whose states count", "billing"),
-      query("state", "only messages in this state", "in_flight", {
+      query("state", "only messages in this state, or in one of several, with commas; `dead` alone", "in_flight", {
         schema: { type: "string", enum: ["waiting", "in_flight", "deferred", "retained", "dead"] }
       }),
       query("from", `where to start: ${place}`, "beginning"),

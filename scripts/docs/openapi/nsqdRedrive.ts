@@ -51,10 +51,10 @@ export const redrives: ReadonlyArray<Endpoint> = [
       topicNotFound,
       failure(400, "INVALID_ARG_CHANNEL", "not a valid name of a channel"),
       failure(400, "MISSING_ARG_CHANNEL", "the topic has several channels"),
-      failure(400, "INVALID_ARG_TO", "not a valid name of a topic, or the topic itself"),
-      failure(400, "INVALID_ARG_RATE", "not a number of messages"),
-      failure(400, "INVALID_ARG_JSON", "not a path and a value"),
-      failure(400, "INVALID_ARG_REGEX", "not a regular expression"),
+      failure(400, "INVALID_ARG_TO: <reason>", "not a valid name of a topic, or the topic itself"),
+      failure(400, "INVALID_ARG_RATE: <reason>", "not a number of messages"),
+      failure(400, "INVALID_ARG_JSON: <reason>", "not a path and a value"),
+      failure(400, "INVALID_ARG_REGEX: <reason>", "not a regular expression"),
       notDurable,
       failure(409, "REDRIVE_RUNNING", "a redrive of the topic runs")
     ]

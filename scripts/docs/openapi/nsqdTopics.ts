@@ -92,7 +92,7 @@ const seek: Endpoint = {
     channelNotFound,
     notDurable,
     failure(400, "MISSING_ARG_TO", "there is no parameter `to`"),
-    failure(400, "INVALID_ARG_TO", "not a place of a log"),
+    failure(400, "INVALID_ARG_TO: <reason>", "not a place of a log"),
     failure(400, "INVALID_ARG_PREVIEW", "not a boolean"),
     internalError
   ],
@@ -186,7 +186,7 @@ export const topics: ReadonlyArray<Endpoint> = [
     ...channelFailures,
     tooManyChannels,
     notDurable,
-    failure(400, "INVALID_ARG_FROM", "not a place of a log"),
+    failure(400, "INVALID_ARG_FROM: <reason>", "not a place of a log"),
     internalError
   ], [query("from", `for durable topics, where the channel begins: ${place}`, "beginning")]),
   ...action("channel", "delete", "Deletes a channel and disconnects its consumers", [

@@ -355,8 +355,13 @@ export const make = Effect.fnUntraced(function*(
     connections: ({ address, channel, topic } = {}) =>
       Effect.map(get(Connections, "/clients", { address, channel, topic }), ({ clients }) => clients),
     closeConnection: (address) => post("/client/close", { address }),
-    messages: (topic, { bodyBytes, ...options } = {}) =>
-      get(MessagesPage, "/messages", { topic, ...options, body_bytes: bodyBytes }),
+    messages: (topic, { bodyBytes, state, ...options } = {}) =>
+      get(MessagesPage, "/messages", {
+        topic,
+        ...options,
+        state: state === undefined ? undefined : [state].flat().join(","),
+        body_bytes: bodyBytes
+      }),
     readMessages: (topic, { contains, from, json, regex, to } = {}) =>
       lines(BrowsedMessage, "/messages/stream", {
         topic,

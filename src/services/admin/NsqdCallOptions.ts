@@ -56,8 +56,11 @@ export interface ConnectionOptions {
 export interface BrowseOptions {
   /** The channel whose states count. Default: none; messages are then waiting until all channels have finished them. */
   readonly channel?: string
-  /** Only messages in this state. `dead` are the dead letters of the topic, or of the channel, in their topic. Default: all. */
-  readonly state?: MessageState
+  /**
+   * Only messages in this state, or in one of these. `dead` alone shows the dead letters of the topic, or of the channel, which are in
+   * another topic. Default: all but dead letters.
+   */
+  readonly state?: MessageState | ReadonlyArray<MessageState>
   /** Where to start: `beginning`, a sequence or a time as in RFC 3339. Default: the beginning. */
   readonly from?: string
   /** The most messages, from 1 to 1000. Default: 100. */

@@ -84,13 +84,18 @@ const range = Effect.fnUntraced(function*(
   if (found === 0) return yield* missing(`topic ${topic} does not exist`)
 })
 
-const states = [
+type States = NonNullable<NsqdApi.BrowseOptions["state"]> | "all"
+
+const notFinished: States = ["waiting", "in_flight", "deferred"]
+
+const states: ReadonlyArray<readonly [string, States]> = [
   ["waiting", "waiting"],
   ["in_flight", "in_flight"],
   ["deferred", "deferred"],
   ["retained", "retained"],
-  ["dead", "dead"]
-] as const
+  ["dead", "dead"],
+  ["all", "all"]
+]
 
 const optional = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withDescription(description), Flag.optional)
@@ -110,7 +115,7 @@ export const peek = Command.make(
       Flag.withDefault(10)
     ),
     state: Flag.ChoiceWithValue("state", states).pipe(
-      Flag.withDescription("Only messages in this state"),
+      Flag.withDescription("Only messages in this state; default: those that are not finished"),
       Flag.optional
     ),
     from: optional("from", "Where to start: beginning, a sequence, or a time as in 2026-11-29T08:00:00Z"),
@@ -139,9 +144,10 @@ export const peek = Command.make(
         ...Option.isSome(regex) && { regex: regex.value }
       })
     }
+    const wanted = Option.getOrElse(state, () => notFinished)
     const options: NsqdApi.BrowseOptions = {
       ...Option.isSome(channel) && { channel: channel.value },
-      ...Option.isSome(state) && { state: state.value },
+      ...wanted !== "all" && { state: wanted },
       ...Option.isSome(from) && { from: from.value },
       ...Option.isSome(contains) && { contains: contains.value },
       ...Option.isSome(where) && { json: where.value },

@@ -175,7 +175,12 @@ const ownCodes = new Set(
 )
 
 /** Those whose text says what is wrong with the request. */
-const explained = new Set(["INVALID_POLICY", "NOT_DURABLE", "POLICY_OF_CONFIG", "TOO_MANY_POLICIES"])
+const explained = new Set(
+  [
+    "INVALID_ARG_FROM INVALID_ARG_JSON INVALID_ARG_LIMIT INVALID_ARG_RATE INVALID_ARG_REGEX INVALID_ARG_STATE INVALID_ARG_TO",
+    "INVALID_POLICY NOT_DURABLE POLICY_OF_CONFIG TOO_MANY_POLICIES"
+  ].flatMap((line) => line.split(" "))
+)
 
 /** Longer texts are cut. */
 const maxDetail = 500

@@ -22,6 +22,15 @@ describe("nsq peek", () => {
       assert.deepStrictEqual([body, sequence], ["tea", 1])
       assert.match(nsqd, /^127\.0\.0\.1:\d+$/)
       assert.strictEqual((yield* run(["sub", "orders", "kitchen", "-n", "3"])).out, "tea\nmilk\nand sugar\nlemon")
+      // Finished messages are shown on request.
+      yield* run(["pub", "orders", "water"])
+      assert.deepStrictEqual(yield* peek("orders", "kitchen"), ["4  TIME  waiting  water"])
+      assert.deepStrictEqual(yield* peek("orders", "kitchen", "--state", "retained", "-n", "1"), [
+        "1  TIME  retained  tea"
+      ])
+      assert.strictEqual((yield* peek("orders", "kitchen", "--state", "all")).length, 4)
+      const [, problem] = failureOf(yield* run(["peek", "orders", "--from", "yesterday"])) ?? []
+      assert.match(problem ?? "", /400 INVALID_ARG_FROM: must be beginning, end, a sequence, or a time/)
     }).pipe(Effect.provide(daemonWith({ durability: "written" }))))
 
   it.live("--to shows a range of the topic with whole bodies, and no more", () =>

@@ -113,7 +113,10 @@ describe("stored messages in nsqadmin's API", () => {
           "BadRequest",
           "INVALID_SEQUENCE"
         ])
-        assert.deepStrictEqual(yield* refusal(browse({ regex: "(" })), ["BadRequest", "INVALID_ARG_REGEX"])
+        assert.deepStrictEqual(yield* refusal(browse({ regex: "(" })), [
+          "BadRequest",
+          "INVALID_ARG_REGEX: must be a regular expression in the syntax of RE2"
+        ])
       }).pipe(Effect.provide(layer([node], { told })))
     }))
 
@@ -178,7 +181,7 @@ describe("stored messages in nsqadmin's API", () => {
         ])
         assert.deepStrictEqual(
           yield* refusal(storage.redrive({ params, payload: { topic: "t.dlq", json: "x" } })),
-          ["BadRequest", "INVALID_ARG_JSON"]
+          ["BadRequest", "INVALID_ARG_JSON: must be a path and a value, such as user.id=42"]
         )
         assert.deepStrictEqual(
           yield* refusal(storage.redrive({ params, payload: { topic: "$" } })),

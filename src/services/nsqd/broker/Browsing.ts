@@ -37,7 +37,7 @@ export interface BrowseQuery {
   /** The channel whose states count; `undefined` for those of the topic: retained is what all channels have finished. */
   readonly channel: Channel | undefined
   /** Default: all. */
-  readonly state: MessageState | undefined
+  readonly states: ReadonlySet<MessageState> | undefined
   /** The sequence to start from. */
   readonly from: number
   /** The sequence behind the last one. Default: the end of the log. */
@@ -123,13 +123,13 @@ export const browse = Effect.fnUntraced(function*(
   time: Time,
   turns: Turns
 ): Effect.fn.Return<BrowsedPage, StorageError> {
-  const { bodyBytes, filter, limit, origin, state: wanted } = query
+  const { bodyBytes, filter, limit, origin, states: wanted } = query
   const channel = query.channel === undefined ? undefined : log.channelNamed(query.channel.name)
   const held = query.channel === undefined ? new Map<number, Held>() : heldBy(query.channel)
   const burying = query.channel?.burying
   const deferred = channel === undefined ? undefined : yield* finish(turns, deferredOf(channel))
-  const isOpen = wanted !== undefined && wanted !== "retained"
-  const from = Math.max(query.from, isOpen ? channel?.floor ?? 0 : 0)
+  const isOpen = wanted !== undefined && !wanted.has("retained")
+  const from = Math.max(query.from, isOpen ? channel?.floor ?? log.history.doneBelow : 0)
   const { to = Infinity } = query
   const until = time.monotonicMillis() + query.budget
   const messages: Array<Browsed> = []
@@ -149,7 +149,7 @@ export const browse = Effect.fnUntraced(function*(
     const end = Math.min(header.first + header.count, to)
     for (let sequence = Math.max(from, header.first); sequence < end; sequence++) {
       const state = stateOf(sequence)
-      if (wanted !== undefined && state !== wanted) continue
+      if (wanted !== undefined && !wanted.has(state)) continue
       const start = starts[sequence - header.first]!
       if (origin !== undefined && !(header.hasHeaders && isFrom(origin, frameHeaders(frames, start)))) continue
       const body = frames.subarray(

@@ -18,7 +18,9 @@ export const notDurable = ({ name }: Topic): HttpFailure =>
 export const logOf = (topic: Topic): Effect.Effect<TopicLog, HttpFailure> =>
   topic.log === undefined ? Effect.fail(notDurable(topic)) : Effect.succeed(topic.log)
 
-/** Returns the sequence of a place; fails with `code` if the text does not name one. */
+const rule = "must be beginning, end, a sequence, or a time such as 2026-11-29T08:00:00Z"
+
+/** Returns the sequence of a place; fails with `code` and the rule if the text does not name one. */
 export const sequenceOf = (
   log: TopicLog,
   text: string,
@@ -28,5 +30,5 @@ export const sequenceOf = (
   if (text === "end") return Effect.succeed(log.handed)
   if (/^\d{1,15}$/.test(text)) return Effect.succeed(Number(text))
   const millis = timePattern.test(text) ? Date.parse(text) : NaN
-  return Number.isNaN(millis) ? Effect.fail(fail(400, code)) : log.history.sequenceAt(millis)
+  return Number.isNaN(millis) ? Effect.fail(fail(400, `${code}: ${rule}`)) : log.history.sequenceAt(millis)
 }

@@ -14,12 +14,20 @@ const compiler = Effect.promise(() => import("re2js")).pipe(
   )
 )
 
-/** Returns the filter; fails with `INVALID_ARG_<NAME>` for a parameter that is not valid. */
+/** What a parameter must be. */
+const rules = {
+  contains: "must be a string",
+  json: "must be a path and a value, such as user.id=42",
+  regex: "must be a regular expression in the syntax of RE2"
+} as const
+
+/** Returns the filter; fails with `INVALID_ARG_<NAME>` and the rule for a parameter that is not valid. */
 export const ofQuery = Effect.fnUntraced(function*(
   query: Query
 ): Effect.fn.Return<BodyFilter.BodyFilter, HttpFailure> {
   const regex = query.get("regex")
   const compile = regex === undefined ? () => Result.fail(undefined) : yield* compiler
   const filter = BodyFilter.make({ contains: query.get("contains"), json: query.get("json"), regex }, compile)
-  return Result.isSuccess(filter) ? filter.success : yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}`)
+  if (Result.isSuccess(filter)) return filter.success
+  return yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}: ${rules[filter.failure]}`)
 })

@@ -33,6 +33,9 @@ const limits = {
 
 const isMessageState = Schema.is(MessageState)
 
+/** Of a topic. */
+const notFinished: ReadonlySet<MessageState> = new Set(["waiting"])
+
 /** Returns a whole number of the query, or the usual one. */
 const whole = (query: Query, name: keyof typeof limits) => {
   const { max, min, usual } = limits[name]
@@ -41,7 +44,7 @@ const whole = (query: Query, name: keyof typeof limits) => {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN
   return value >= min && value <= max
     ? Effect.succeed(value)
-    : Effect.fail(fail(400, `INVALID_ARG_${name.toUpperCase()}`))
+    : Effect.fail(fail(400, `INVALID_ARG_${name.toUpperCase()}: must be a whole number from ${min} to ${max}`))
 }
 
 const channelIn = Effect.fnUntraced(function*(topic: Topic, query: Query) {
@@ -51,11 +54,16 @@ const channelIn = Effect.fnUntraced(function*(topic: Topic, query: Query) {
   return topic.channel(name) ?? (yield* fail(404, "CHANNEL_NOT_FOUND"))
 })
 
-const stateIn = (query: Query) => {
-  const state = query.get("state")
-  return state === undefined || isMessageState(state)
-    ? Effect.succeed(state)
-    : Effect.fail(fail(400, "INVALID_ARG_STATE"))
+/** The wanted states; `dead` stands alone. */
+const statesIn = (query: Query): Effect.Effect<ReadonlySet<MessageState> | undefined, HttpFailure> => {
+  const text = query.get("state")
+  if (text === undefined) return Effect.undefined
+  const states = text.split(",").filter(isMessageState)
+  return states.length === text.split(",").length && (states.length === 1 || !states.includes("dead"))
+    ? Effect.succeed(new Set(states))
+    : Effect.fail(
+      fail(400, "INVALID_ARG_STATE: must be waiting, in_flight, deferred or retained, or several with commas; or dead")
+    )
 }
 
 /** The path of the messages. */
@@ -64,13 +72,15 @@ export const path = "/messages"
 export const streamPath = "/messages/stream"
 
 /** How a stream reads its range: in parts of this many messages or ms, whichever comes first. */
-const streamParts = { channel: undefined, state: undefined, limit: 1000, bodyBytes: Infinity, budget: 1000 } as const
+const streamParts = { channel: undefined, states: undefined, limit: 1000, bodyBytes: Infinity, budget: 1000 } as const
 
 /** The sequence of a single message. */
 const sequenceIn = Effect.fnUntraced(function*(target: RequestTarget) {
   const text = (yield* Arguments.query(target)).get("sequence")
   if (text === undefined) return yield* fail(400, "MISSING_ARG_SEQUENCE")
-  return /^\d{1,15}$/.test(text) ? Number(text) : yield* fail(400, "INVALID_ARG_SEQUENCE")
+  return /^\d{1,15}$/.test(text)
+    ? Number(text)
+    : yield* fail(400, "INVALID_ARG_SEQUENCE: must be the number of a message")
 })
 
 const notFound = fail(404, "MESSAGE_NOT_FOUND")
@@ -136,10 +146,10 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
     /** What a page is read from. */
     const sourceOf = Effect.fnUntraced(function*({ query, target }: { query: Query; target: RequestTarget }) {
       const name = yield* Arguments.topicName(target)
-      const state = yield* stateIn(query)
-      if (state !== "dead") {
+      const states = yield* statesIn(query)
+      if (states?.has("dead") !== true) {
         const topic = yield* topicNamed(name)
-        return { log: yield* LogPosition.logOf(topic), channel: yield* channelIn(topic, query), state }
+        return { log: yield* LogPosition.logOf(topic), channel: yield* channelIn(topic, query), states }
       }
       const channel = query.get("channel")
       if (channel !== undefined && !isChannelName(channel)) return yield* fail(400, "INVALID_ARG_CHANNEL")
@@ -150,13 +160,13 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
       if (topic === undefined && broker.findTopic(name) === undefined) return yield* fail(404, "TOPIC_NOT_FOUND")
       const log = topic === undefined ? undefined : yield* LogPosition.logOf(topic)
       // Those that the channels of the dead-letter topic have finished were published again, or consumed.
-      return { log, channel: undefined, state: "waiting" as const, letters, origin: { topic: name, channel } }
+      return { log, channel: undefined, states: notFinished, letters, origin: { topic: name, channel } }
     })
 
     const list = Effect.fnUntraced(
       function*({ target }: HttpRequest) {
         const query = yield* Arguments.query(target)
-        const { channel, letters, log, origin, state } = yield* sourceOf({ query, target })
+        const { channel, letters, log, origin, states } = yield* sourceOf({ query, target })
         const limit = yield* whole(query, "limit")
         const bodyBytes = yield* whole(query, "body_bytes")
         const budget = yield* whole(query, "budget")
@@ -168,7 +178,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
         const from = yield* LogPosition.sequenceOf(log, query.get("from") ?? "beginning", "INVALID_ARG_FROM")
         const { messages, next, scanned } = yield* browse(
           log,
-          { channel, state, from, limit, filter, bodyBytes, budget, ...origin !== undefined && { origin } },
+          { channel, states, from, limit, filter, bodyBytes, budget, ...origin !== undefined && { origin } },
           time,
           turns
         )

@@ -54,9 +54,13 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
         const topic = yield* Effect.flatMap(Arguments.topicName(target), topicNamed)
         const name = yield* channelIn(topic, query.get("channel"))
         const to = query.get("to")
-        if (to !== undefined && (!isTopicName(to) || to === topic.name)) return yield* fail(400, "INVALID_ARG_TO")
+        if (to !== undefined && (!isTopicName(to) || to === topic.name)) {
+          return yield* fail(400, "INVALID_ARG_TO: must be the name of another topic")
+        }
         const rateText = query.get("rate") ?? "0"
-        const rate = /^\d{1,9}$/.test(rateText) ? Number(rateText) : yield* fail(400, "INVALID_ARG_RATE")
+        const rate = /^\d{1,9}$/.test(rateText)
+          ? Number(rateText)
+          : yield* fail(400, "INVALID_ARG_RATE: must be a whole number of messages per second; 0 for no limit")
         const filter = yield* MessageFilter.ofQuery(query)
         const log = yield* LogPosition.logOf(topic)
         if (isRunning(jobs.get(topic.name))) return yield* fail(409, "REDRIVE_RUNNING")

@@ -74,6 +74,13 @@ export class LogChannels {
     return true
   }
 
+  /** All channels have finished the messages below this sequence; `Infinity` without channels. */
+  get lowestFloor(): number {
+    let lowest = Infinity
+    for (const { floor } of this.channels.values()) lowest = Math.min(lowest, floor)
+    return lowest
+  }
+
   /** Lets the ephemeral channels drop what they do not keep of the messages from `from` up to `to`, which are being handed over. */
   keepOldest(from: number, to: number): void {
     for (const [channel, most] of this.ephemeral) channel.keepOldest(from, to, most)

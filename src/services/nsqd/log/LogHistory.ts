@@ -54,6 +54,11 @@ export class LogHistory {
     return sequence < this.host.handover.handed && this.host.channels.areDoneWith(sequence, sequence + 1)
   }
 
+  /** All channels have finished the messages below this sequence. */
+  get doneBelow(): number {
+    return Math.min(this.host.handover.handed, this.host.channels.lowestFloor)
+  }
+
   // ---- reading
 
   /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; messages of one commit share a time. */

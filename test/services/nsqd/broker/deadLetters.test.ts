@@ -152,7 +152,7 @@ describe("max_attempts", () => {
           const { log } = yield* topicOf("t")
           const query = {
             channel,
-            state: "in_flight",
+            states: new Set(["in_flight"] as const),
             from: 1,
             limit: 10,
             filter,

@@ -87,6 +87,9 @@ describe("/messages with the state dead", () => {
       yield* api.request("POST", "/topic/create?topic=m.dlq")
       assert.include(yield* refused(api, "topic=m"), "NOT_DURABLE: topic m.dlq is not durable")
       yield* api.request("POST", "/topic/create?topic=t")
-      assert.strictEqual(yield* refused(api, "topic=t&regex=("), refusal(400, "INVALID_ARG_REGEX"))
+      assert.strictEqual(
+        yield* refused(api, "topic=t&regex=("),
+        refusal(400, "INVALID_ARG_REGEX: must be a regular expression in the syntax of RE2")
+      )
     }).pipe(Effect.provide(quiet)))
 })

@@ -74,6 +74,8 @@ describe("/messages", () => {
       for (const [state, sequence] of [["retained", 1], ["in_flight", 2], ["waiting", 3], ["deferred", 4]] as const) {
         assert.deepStrictEqual(yield* sequencesOf(api, `topic=t&channel=c&state=${state}`), [sequence])
       }
+      assert.deepStrictEqual(yield* sequencesOf(api, "topic=t&channel=c&state=waiting,in_flight,deferred"), [2, 3, 4])
+      assert.deepStrictEqual(yield* sequencesOf(api, "topic=t&state=waiting"), [2, 3, 4])
       assert.deepStrictEqual([channel.depth, channel.inFlightCount, channel.deferredCount], [1, 1, 1])
     }).pipe(Effect.provide(quiet)))
 
@@ -149,24 +151,29 @@ describe("/messages", () => {
       assert.strictEqual(yield* list("topic=none"), refusal(404, "TOPIC_NOT_FOUND"))
       assert.strictEqual(yield* list("topic=t&channel=none"), refusal(404, "CHANNEL_NOT_FOUND"))
       assert.include(yield* list("topic=e%23ephemeral"), "NOT_DURABLE")
-      const wrong = {
-        state: "lost",
-        limit: "0",
-        body_bytes: "-1",
-        budget: "1e3",
-        from: "tomorrow",
-        regex: "(",
-        json: "=1"
-      }
-      for (const [name, value] of Object.entries(wrong)) {
+      const states = "must be waiting, in_flight, deferred or retained, or several with commas; or dead"
+      const wrong: ReadonlyArray<readonly [name: string, value: string, rule: string]> = [
+        ["state", "lost", states],
+        ["state", "waiting,dead", states],
+        ["limit", "0", "must be a whole number from 1 to 1000"],
+        ["body_bytes", "-1", "must be a whole number from 0 to 1048576"],
+        ["budget", "1e3", "must be a whole number from 1 to 30000"],
+        ["from", "tomorrow", "must be beginning, end, a sequence, or a time such as 2026-11-29T08:00:00Z"],
+        ["regex", "(", "must be a regular expression in the syntax of RE2"],
+        ["json", "=1", "must be a path and a value, such as user.id=42"]
+      ]
+      for (const [name, value, rule] of wrong) {
         assert.strictEqual(
           yield* list(`topic=t&${name}=${encodeURIComponent(value)}`),
-          refusal(400, `INVALID_ARG_${name.toUpperCase()}`)
+          refusal(400, `INVALID_ARG_${name.toUpperCase()}: ${rule}`)
         )
       }
       const remove = (query: string) =>
         Effect.map(api.request("DELETE", `/messages?topic=t&channel=c${query}`), outcome)
       assert.strictEqual(yield* remove(""), refusal(400, "MISSING_ARG_SEQUENCE"))
-      assert.strictEqual(yield* remove("&sequence=one"), refusal(400, "INVALID_ARG_SEQUENCE"))
+      assert.strictEqual(
+        yield* remove("&sequence=one"),
+        refusal(400, "INVALID_ARG_SEQUENCE: must be the number of a message")
+      )
     }).pipe(Effect.provide(quiet)))
 })

@@ -81,10 +81,22 @@ describe("/topic/redrive", () => {
   it.live("a request that is not valid is refused", () =>
     Effect.gen(function*() {
       const api = yield* rejected
-      assert.strictEqual(yield* begin(api, "&to=t.dlq"), refusal(400, "INVALID_ARG_TO"))
-      assert.strictEqual(yield* begin(api, "&rate=-1"), refusal(400, "INVALID_ARG_RATE"))
-      assert.strictEqual(yield* begin(api, "&json=x"), refusal(400, "INVALID_ARG_JSON"))
-      assert.strictEqual(yield* begin(api, "&regex=("), refusal(400, "INVALID_ARG_REGEX"))
+      assert.strictEqual(
+        yield* begin(api, "&to=t.dlq"),
+        refusal(400, "INVALID_ARG_TO: must be the name of another topic")
+      )
+      assert.strictEqual(
+        yield* begin(api, "&rate=-1"),
+        refusal(400, "INVALID_ARG_RATE: must be a whole number of messages per second; 0 for no limit")
+      )
+      assert.strictEqual(
+        yield* begin(api, "&json=x"),
+        refusal(400, "INVALID_ARG_JSON: must be a path and a value, such as user.id=42")
+      )
+      assert.strictEqual(
+        yield* begin(api, "&regex=("),
+        refusal(400, "INVALID_ARG_REGEX: must be a regular expression in the syntax of RE2")
+      )
       assert.strictEqual(yield* begin(api, "&channel=$"), refusal(400, "INVALID_ARG_CHANNEL"))
       assert.strictEqual(yield* line(api, "GET", "/topic/redrive?topic=t.dlq"), refusal(404, "REDRIVE_NOT_FOUND"))
       assert.strictEqual(yield* line(api, "POST", "/topic/redrive?topic=none"), refusal(404, "TOPIC_NOT_FOUND"))
