@@ -21,5 +21,7 @@ export const printable = (reason: string): string => {
 export const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   if (typeof error === "string") return printable(masked(error))
-  return error instanceof Error ? printable(masked(error.message === "" ? error.name : error.message)) : unknown
+  if (!(error instanceof Error)) return unknown
+  const { message, name } = error
+  return printable(masked(message === "" ? name : message))
 }
