@@ -2,7 +2,6 @@ import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { useMemo, useState } from "react"
 import type { LiveNode, LivePoint } from "../../protocol/http/admin/AdminLive.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
-import { Actions } from "../components/Actions.tsx"
 import { Away, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
 import { ClientTable } from "../components/ClientTable.tsx"
@@ -13,10 +12,9 @@ import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
-import { StakeList } from "../components/StakeList.tsx"
 import { type Column, MoreRows, Table } from "../components/Table.tsx"
+import { TombstoneTopic } from "../components/TombstoneTopic.tsx"
 import { Waiting } from "../components/Waiting.tsx"
-import { useTombstone } from "../core/act.ts"
 import { AdminClient } from "../core/api.ts"
 import * as FlowRows from "../core/flowRows.ts"
 import * as Format from "../core/format.ts"
@@ -87,9 +85,7 @@ const OpenedTopic = ({ node, points, refresh, topic }: {
   readonly refresh: () => void
 }) => {
   const { at } = useAtomValue(liveAtom)
-  const tombstone = useTombstone()
   const name = topic.topic_name
-  const stakes = Stakes.ofTopic({ nodes: [topic] }, new FlowRows.Points(name, []))
   return (
     <>
       <Channels topic={topic} points={points} />
@@ -99,24 +95,12 @@ const OpenedTopic = ({ node, points, refresh, topic }: {
         rows={[[name, FlowRows.ofTopic(topic, points.of(name, ""))]]}
         columns={[{ name: "Topic", cell: ({ topic }) => topic }, ...topicColumns(at)]}
       />
-      <Actions
+      <TombstoneTopic
         label={`Actions on topic ${name} on this node`}
-        actions={[{
-          key: "tombstone",
-          label: "Tombstone topic",
-          question: `Tombstone topic ${name} on ${node}?`,
-          detail: (
-            <>
-              <p>Consumers will no longer discover the topic on this node, and it will be deleted there.</p>
-              <StakeList name={`Topic ${name}`} stakes={stakes} />
-            </>
-          ),
-          danger: true,
-          ...(Stakes.countOf(stakes) > Stakes.manyMessages ? { typed: name } : {}),
-          run: () => tombstone({ params: { node }, payload: { topic: name } }),
-          done: `Topic ${name} has been tombstoned on ${node}.`,
-          after: refresh
-        }]}
+        topic={name}
+        node={node}
+        stakes={Stakes.ofTopic({ nodes: [topic] }, new FlowRows.Points(name, []))}
+        refresh={refresh}
       />
     </>
   )

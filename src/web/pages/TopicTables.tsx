@@ -1,11 +1,9 @@
 import { useAtomValue } from "@effect/atom-react"
 import type { TopicResponse } from "../../protocol/http/admin/AdminStats.ts"
-import { Actions } from "../components/Actions.tsx"
 import { channelColumn, channelColumns, hostColumn, topicColumns } from "../components/figureColumns.tsx"
 import { latencyColumns } from "../components/latency.tsx"
-import { StakeList } from "../components/StakeList.tsx"
 import { type Column, Table } from "../components/Table.tsx"
-import { useTombstone } from "../core/act.ts"
+import { TombstoneTopic } from "../components/TombstoneTopic.tsx"
 import * as FlowRows from "../core/flowRows.ts"
 import * as Format from "../core/format.ts"
 import { settings } from "../core/settings.ts"
@@ -18,39 +16,6 @@ interface Shown {
   readonly response: TopicResponse | undefined
   readonly points: FlowRows.Points
   readonly refresh: () => void
-}
-
-/** A button that tombstones the topic on one nsqd. */
-const Tombstone = ({ node, refresh, stake, topic }: {
-  readonly topic: string
-  readonly node: string
-  readonly stake: Stakes.Stake | undefined
-  readonly refresh: () => void
-}) => {
-  const tombstone = useTombstone()
-  const stakes = stake === undefined ? [] : [stake]
-  return (
-    <Actions
-      compact
-      label={node}
-      actions={[{
-        key: "tombstone",
-        label: "Tombstone topic",
-        question: `Tombstone topic ${topic} on ${node}?`,
-        detail: (
-          <>
-            <p>Consumers will no longer discover the topic on this node, and it will be deleted there.</p>
-            <StakeList name={`Topic ${topic}`} stakes={stakes} />
-          </>
-        ),
-        danger: true,
-        ...(Stakes.countOf(stakes) > Stakes.manyMessages ? { typed: topic } : {}),
-        run: () => tombstone({ params: { node }, payload: { topic } }),
-        done: `Topic ${topic} has been tombstoned on ${node}.`,
-        after: refresh
-      }]}
-    />
-  )
 }
 
 /** The rows of the nsqds: those that responded, and the last known figures of the others. */
@@ -98,10 +63,12 @@ const Hosts = (shown: Shown) => {
             name: "Action",
             wide: true,
             cell: ({ node }) => (
-              <Tombstone
+              <TombstoneTopic
+                compact
+                label={node}
                 topic={name}
                 node={node}
-                stake={stakes.find((stake) => stake.node === node)}
+                stakes={stakes.filter((stake) => stake.node === node).slice(0, 1)}
                 refresh={refresh}
               />
             )
