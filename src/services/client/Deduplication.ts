@@ -3,6 +3,7 @@
  * consumer in memory.
  */
 import { Deferred, Effect, Exit } from "effect"
+import { RecentKeys } from "../core/RecentKeys.ts"
 
 /** The processing of one key. */
 export interface Attempt<E, R> {
@@ -17,8 +18,8 @@ export class Deduplication {
   private readonly windowMillis: number
   private readonly maxKeys: number
   private readonly now: () => number
-  /** The times of processed keys, the earliest first. */
-  private readonly processed = new Map<string, number>()
+  /** The processed keys, with the time when that ended. */
+  private readonly processed = new RecentKeys()
   private readonly inProgress = new Map<string, Deferred.Deferred<void>>()
 
   constructor(windowMillis: number, maxKeys: number, now: () => number) {
@@ -46,9 +47,7 @@ export class Deduplication {
   /** Ends a claim; `isProcessed` is whether the key counts as processed. */
   release(key: string, isProcessed: boolean): void {
     if (isProcessed) {
-      // A key that is set again becomes the last one.
-      this.processed.delete(key)
-      this.processed.set(key, this.now())
+      this.processed.note(key, this.now())
       this.forget()
     }
     const claim = this.inProgress.get(key)
@@ -75,10 +74,6 @@ export class Deduplication {
 
   /** Forgets the keys that are too old or too many. */
   private forget(): void {
-    const oldest = this.now() - this.windowMillis
-    for (const [key, time] of this.processed) {
-      if (time > oldest && this.processed.size <= this.maxKeys) return
-      this.processed.delete(key)
-    }
+    this.processed.forget(this.maxKeys, this.now() - this.windowMillis)
   }
 }

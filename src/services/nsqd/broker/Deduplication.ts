@@ -2,7 +2,7 @@
  * The keys of a topic's recent publishes (docs/headers.md#de-duplication): a publish with a key that is stored already is accepted and
  * not stored again. A key counts when its message is stored; a publish that arrives meanwhile waits for the result.
  *
- * A key takes about 100 bytes, whatever its length: its digest of 128 bits and the time. The keys of a durable topic are in the headers of
+ * A key takes about 125 bytes, whatever its length: its digest of 128 bits and the time. The keys of a durable topic are in the headers of
  * its messages, from which the first publish with a key reads them after a start.
  */
 import { Deferred, Effect, Semaphore } from "effect"
@@ -10,6 +10,7 @@ import { hash } from "node:crypto"
 import { dedupKeyHeader, headerValue } from "../../../protocol/client/Headers.ts"
 import { frameHeaders } from "../../../protocol/client/MessageBatch.ts"
 import { type Completion, inOrder, isInOrder } from "../../core/Completion.ts"
+import { RecentKeys } from "../../core/RecentKeys.ts"
 import type { Time } from "../../core/Time.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
@@ -27,8 +28,8 @@ export class Deduplication {
   private readonly policy: TopicPolicy
   private readonly time: Time
   private readonly log: () => TopicLog | undefined
-  /** When the message of each key was stored, in ms since the Unix epoch, oldest first. */
-  private readonly stored = new Map<string, number>()
+  /** The keys whose message is stored, with its time in ms since the Unix epoch. */
+  private readonly stored = new RecentKeys()
   private readonly pending = new Map<string, Pending>()
   private readonly loading = Semaphore.makeUnsafe(1)
   private isLoaded = false
@@ -106,8 +107,7 @@ export class Deduplication {
   }
 
   private note(digest: string, time: number): void {
-    this.stored.delete(digest)
-    this.stored.set(digest, time)
+    this.stored.note(digest, time)
     this.expire()
   }
 
@@ -116,10 +116,7 @@ export class Deduplication {
     const { dedupCount, dedupWindowMillis } = this.policy
     const most = dedupCount > 0 ? dedupCount : defaultDedupCount
     const oldest = dedupWindowMillis > 0 ? this.now() - dedupWindowMillis : -Infinity
-    for (const [digest, time] of this.stored) {
-      if (this.stored.size <= most && time > oldest) return
-      this.stored.delete(digest)
-    }
+    this.stored.forget(most, oldest)
   }
 
   /** Reads the keys within the window from the log. */

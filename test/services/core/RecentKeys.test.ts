@@ -1,0 +1,49 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { RecentKeys } from "../../../src/services/core/RecentKeys.ts"
+
+const Step = Schema.Struct({
+  key: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9 })),
+  wait: Schema.Literals([0, 1, 5]),
+  most: Schema.Literals([0, 3, 100]),
+  window: Schema.Literals([4, 20, 1000])
+})
+
+describe("RecentKeys", () => {
+  it.prop(
+    "has the keys of a Map whose first entries are removed",
+    { steps: Schema.Array(Step).check(Schema.isMaxLength(60)) },
+    ({ steps }) => {
+      const keys = new RecentKeys()
+      const expected = new Map<string, number>()
+      let now = 0
+      for (const { key, most, wait, window } of steps) {
+        now += wait
+        keys.note(String(key), now)
+        expected.delete(String(key))
+        expected.set(String(key), now)
+        keys.forget(most, now - window)
+        for (const [oldest, time] of expected) {
+          if (expected.size <= most && time > now - window) break
+          expected.delete(oldest)
+        }
+        assert.strictEqual(keys.size, expected.size)
+        for (let other = 0; other < 10; other++) {
+          assert.strictEqual(keys.has(String(other)), expected.has(String(other)))
+        }
+      }
+    }
+  )
+
+  it("a hundred thousand keys of a million are kept, the newest ones", () => {
+    const keys = new RecentKeys()
+    for (let number = 0; number < 1_000_000; number++) {
+      keys.note(String(number), number)
+      keys.forget(100_000, -Infinity)
+    }
+    assert.strictEqual(keys.size, 100_000)
+    assert.deepStrictEqual([899_999, 900_000, 999_999].map((number) => keys.has(String(number))), [false, true, true])
+    keys.clear()
+    assert.deepStrictEqual([keys.size, keys.has("999999")], [0, false])
+  })
+})
