@@ -249,6 +249,16 @@ export class Channel {
     this.consumption.unsubscribe(subscription)
   }
 
+  /** Whether a message is in flight to any consumer. */
+  isInFlight(key: MessageKey): boolean {
+    return this.consumption.has(key)
+  }
+
+  /** Finishes a message in flight to any consumer; false if it is not in flight. */
+  finishAny(key: MessageKey): boolean {
+    return this.consumption.finishAny(key)
+  }
+
   /** Makes a message in flight to any consumer a dead letter; false if it is not in flight. */
   rejectAny(key: MessageKey, reason: string): boolean {
     return this.consumption.rejectAny(key, reason)

@@ -233,6 +233,22 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
     return "done"
   }
 
+  /** Whether a message is in flight to any consumer. */
+  has(key: MessageKey): boolean {
+    return this.outstanding.has(key)
+  }
+
+  /** Finishes a message in flight to any consumer; false if it is not in flight. */
+  finishAny(key: MessageKey): boolean {
+    const inFlight = this.outstanding.flightOf(key)
+    if (inFlight === undefined) return false
+    const slot = inFlight.find(key)
+    inFlight.batchAt(slot).settle(inFlight.positionAt(slot), 1)
+    inFlight.remove(slot)
+    this.wake()
+    return true
+  }
+
   /** Makes a message in flight to any consumer a dead letter; false if it is not in flight. */
   rejectAny(key: MessageKey, reason: string): boolean {
     const inFlight = this.outstanding.flightOf(key)

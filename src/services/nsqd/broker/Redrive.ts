@@ -4,6 +4,7 @@
  */
 import { Clock, Duration, Effect } from "effect"
 import { encodeHeaders, type Headers, noHeaders, readHeaders } from "../../../protocol/client/Headers.ts"
+import { type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import {
   frameBodyStart,
   frameHeaders,
@@ -49,6 +50,7 @@ export interface RedriveCounts {
 
 interface Found {
   readonly sequence: number
+  readonly key: MessageKey
   readonly body: Buffer
   readonly headers: Headers
 }
@@ -106,7 +108,8 @@ export const redrive = Effect.fnUntraced(function*(
         const body = frames.subarray(frameBodyStart(frames, start), starts[sequence - header.first + 1])
         if (!wants(frames, start, body)) continue
         bytes += body.length
-        found.push({ sequence, body: Buffer.from(body), headers: readHeaders(frameHeaders(frames, start)) })
+        const key = messageKey(frames.subarray(start + frameIdOffset, start + messageFrameHeaderSize))
+        found.push({ sequence, key, body: Buffer.from(body), headers: readHeaders(frameHeaders(frames, start)) })
       }
       return true
     }
@@ -114,7 +117,14 @@ export const redrive = Effect.fnUntraced(function*(
     return { found, rest: rest !== undefined && rest < end ? rest : undefined }
   })
 
-  const move = ({ body, headers, sequence }: Found): Effect.Effect<void, BrokerError | StorageError> => {
+  /** Whether a consumer, or another dead-letter topic, has got the message since its page was read. */
+  const isTaken = ({ key, sequence }: Found): boolean =>
+    log.channelNamed(channel.name)?.hasFinished(sequence) !== false || channel.isInFlight(key) ||
+    channel.burying.has(sequence)
+
+  const move = (message: Found): Effect.Effect<void, BrokerError | StorageError> => {
+    if (isTaken(message)) return Effect.void
+    const { body, headers, key, sequence } = message
     const target = to ?? headers["nsq-origin-topic"]
     if (target === undefined || !isTopicName(target)) {
       counts.skipped++
@@ -127,7 +137,8 @@ export const redrive = Effect.fnUntraced(function*(
       published,
       Effect.suspend(() => {
         counts.moved++
-        return channel.drop(sequence)
+        // A consumer may have got it meanwhile.
+        return channel.finishAny(key) ? Effect.succeed(true) : channel.drop(sequence)
       })
     )).pipe(Effect.asVoid)
   }

@@ -1,15 +1,17 @@
 /** Dead letters: messages that reach the limit of attempts, are rejected or have no room, in memory and in a log. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
+import { Effect, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, Policies, publish } from "../../../../src/broker.ts"
+import { Broker, Policies, publish, Publisher } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
+import { TopicName } from "../../../../src/protocol/client/Names.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
 import * as Time from "../../../../src/services/core/Time.ts"
 import { Turns } from "../../../../src/services/core/Turns.ts"
 import * as BodyFilter from "../../../../src/services/nsqd/broker/BodyFilter.ts"
 import { browse } from "../../../../src/services/nsqd/broker/Browsing.ts"
-import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
+import { redrive } from "../../../../src/services/nsqd/broker/Redrive.ts"
+import { FaultyDisk, type Idle, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer as durable, start } from "./durable.ts"
 import { brokerWith, channelOf, join, type Joined, numbers, send, topicOf } from "./testing.ts"
 
@@ -284,5 +286,71 @@ describe("a durable dead letter", () => {
         }).pipe(Effect.scoped)
       )
       yield* again.stop
+    }).pipe(Effect.provide(durable)))
+})
+
+describe("a redrive beside a consumer", () => {
+  it.effect("does not publish messages that the consumer has got or finished since the redrive has read them", () =>
+    Effect.gen(function*() {
+      const broker = yield* start()
+      yield* broker.run(
+        Effect.gen(function*() {
+          const channel = yield* channelOf("t.dlq", "c")
+          const { publish: put } = yield* Publisher
+          yield* send("t.dlq", "a", "b", "c", "d")
+          yield* untilIdle
+          const log = (yield* topicOf("t.dlq")).log!
+          const to = TopicName.make("t")
+          const counts = { scanned: 0, moved: 0, skipped: 0 }
+          const running = yield* Effect.forkChild(redrive(
+            { log, channel, id: undefined, filter, to, rate: 1 },
+            (topic, bodies) => put(topic, bodies, 0),
+            yield* Turns,
+            counts
+          ))
+          yield* untilIdle
+          assert.strictEqual(counts.moved, 1)
+          const consumer = yield* join("t.dlq", "c", 2)
+          const [b] = yield* received(consumer, 2)
+          consumer.subscription.finish(keyOf(b!))
+          consumer.subscription.setReady(0)
+          yield* TestClock.adjust("10 seconds")
+          yield* Fiber.join(running)
+          const topic = yield* topicOf("t")
+          assert.strictEqual(topic.messageCount, counts.moved)
+          assert.strictEqual(channel.unfinished, channel.inFlightCount)
+          assert.strictEqual(counts.moved + 1 + channel.inFlightCount, 4)
+        }).pipe(Effect.scoped)
+      )
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("finishes a message that the consumer gets while it is published", () =>
+    Effect.gen(function*() {
+      const broker = yield* start()
+      yield* broker.run(
+        Effect.gen(function*() {
+          const channel = yield* channelOf("t.dlq", "c")
+          yield* send("t.dlq", "a")
+          yield* untilIdle
+          const log = (yield* topicOf("t.dlq")).log!
+          const consumer = yield* join("t.dlq", "c", 0)
+          const context = yield* Effect.context<Idle>()
+          const query = { log, channel, id: undefined, filter, to: TopicName.make("t"), rate: 0 }
+          const deliver = Effect.gen(function*() {
+            consumer.subscription.setReady(1)
+            yield* untilIdle
+          })
+          yield* redrive(query, () => Effect.provideContext(deliver, context), yield* Turns, {
+            scanned: 0,
+            moved: 0,
+            skipped: 0
+          })
+          const [message] = consumer.recording.take()
+          assert.strictEqual(channel.unfinished, 0)
+          assert.strictEqual(consumer.subscription.finish(keyOf(message!)), "not in flight")
+        }).pipe(Effect.scoped)
+      )
+      yield* broker.stop
     }).pipe(Effect.provide(durable)))
 })
