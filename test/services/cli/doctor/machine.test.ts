@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, FileSystem, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as machine from "../../../../src/services/cli/doctor/machine.ts"
+import { publish } from "../../../../src/services/nsqd/broker/InProcess.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { Nsqd } from "../../../../src/services/nsqd/Nsqd.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
@@ -153,6 +154,31 @@ describe("nsq doctor, of a machine", () => {
       disk.resize(1_000_000)
       assert.deepStrictEqual(yield* machine.fullDisk("/data"), [])
     }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.live("a damaged message in the log of a durable topic is found by its checksum", () =>
+    Effect.gen(function*() {
+      const files = yield* FileSystem.FileSystem
+      const dataPath = yield* directory
+      // Two commits: a last one that is damaged is taken for incomplete.
+      yield* Effect.andThen(publish("orders", Buffer.alloc(100, "tea")), publish("orders", Buffer.from("milk"))).pipe(
+        Effect.provide(Nsqd.layerWith({ dataPath, durability: "written" }, { tcp: false, http: false }))
+      )
+      const names = yield* files.readDirectory(dataPath, { recursive: true })
+      const segment = names.find((name) => name.endsWith(".segment"))
+      const path = `${dataPath}/${segment}`
+      const bytes = Buffer.from(yield* files.readFile(path))
+      bytes.write("T", bytes.indexOf("teatea"))
+      yield* files.writeFile(path, bytes)
+      const ran = yield* runAlone([
+        "doctor",
+        "--json",
+        `--data-path=${dataPath}`,
+        "--skip=full-disk",
+        "--skip=slow-disk"
+      ])
+      const found = yield* checksOf(ran)
+      assert.deepStrictEqual(found.map(({ check }) => check), ["damaged-data"])
+    }).pipe(Effect.scoped, world))
 
   it.live("damaged files and a missing data directory are found", () =>
     Effect.gen(function*() {
