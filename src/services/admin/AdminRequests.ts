@@ -30,6 +30,7 @@ export interface AdminRequest {
   readonly path: string
   readonly parameters?: Parameters
   readonly body?: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** Longer texts of error responses are cut: they are shown in messages. */
@@ -104,8 +105,8 @@ export const make = Effect.fnUntraced(function*(
       : failed(AdminErrorReason.Refusal({ status, code, description }))
   }
 
-  const exchange = ({ body, method, parameters = {}, path }: AdminRequest) => {
-    const request = HttpClientRequest.make(method)(`${base}${path}${query(parameters)}`)
+  const exchange = ({ body, headers = {}, method, parameters = {}, path }: AdminRequest) => {
+    const request = HttpClientRequest.make(method)(`${base}${path}${query(parameters)}`, { headers })
     const full = body === undefined ? request : HttpClientRequest.bodyUint8Array(request, body)
     return Effect.mapError(
       HttpExchange.exchangeWithDaemon(client, full, limits),

@@ -1,7 +1,7 @@
 /**
  * nsqd's HTTP API as typed calls (docs/protocol/http.md#nsqd-endpoints), for this project's nsqd and NSQ's own.
  */
-import { Duration, Effect, Schema, type Stream } from "effect"
+import { Effect, Schema, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import { type Connection, Connections } from "../../protocol/http/ClientsResponse.ts"
 import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
@@ -14,10 +14,10 @@ import { SeekResponse } from "../../protocol/http/SeekResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
 import type { AdminError } from "./AdminError.ts"
 import * as AdminRequests from "./AdminRequests.ts"
+import { type HttpBatchOptions, type HttpPublishOptions, requestOf } from "./HttpPublish.ts"
 import type {
   BrowseOptions,
   ConnectionOptions,
-  HttpPublishOptions,
   LogPlace,
   ReadOptions,
   RedriveOptions,
@@ -25,10 +25,10 @@ import type {
   TopicDurability
 } from "./NsqdCallOptions.ts"
 
+export type { HttpBatchOptions, HttpPublishOptions } from "./HttpPublish.ts"
 export type {
   BrowseOptions,
   ConnectionOptions,
-  HttpPublishOptions,
   LogPlace,
   ReadOptions,
   RedriveOptions,
@@ -63,7 +63,11 @@ export interface NsqdApi {
     options?: HttpPublishOptions
   ) => Effect.Effect<void, AdminError>
   /** Publishes messages with one request: all of them or none. Does nothing for an empty list. */
-  readonly publishAll: (topic: string, bodies: ReadonlyArray<Uint8Array | string>) => Effect.Effect<void, AdminError>
+  readonly publishAll: (
+    topic: string,
+    bodies: ReadonlyArray<Uint8Array | string>,
+    options?: HttpBatchOptions
+  ) => Effect.Effect<void, AdminError>
   /** Creates a topic. Succeeds if it exists. */
   readonly createTopic: (topic: string) => Effect.Effect<void, AdminError>
   /** Deletes a topic with its channels and messages. */
@@ -117,6 +121,18 @@ export interface NsqdApi {
    * @since 0.2.0
    */
   readonly requeueMessage: (topic: string, channel: string, sequence: number) => Effect.Effect<void, AdminError>
+  /**
+   * Rejects a message in flight by its id: it becomes a dead letter with the reason. Fails with the code `MESSAGE_NOT_IN_FLIGHT` if no
+   * consumer holds it. Default of `reason`: empty.
+   *
+   * @since 0.2.0
+   */
+  readonly rejectMessage: (
+    topic: string,
+    channel: string,
+    id: string,
+    reason?: string
+  ) => Effect.Effect<void, AdminError>
   /**
    * The policies of this nsqd, the one with the highest precedence first (docs/policies.md).
    *
@@ -277,6 +293,13 @@ export const make = Effect.fnUntraced(function*(
   const putConfig = (key: string, value: string) =>
     Effect.asVoid(send({ method: "PUT", path: `/config/${key}`, body: Buffer.from(value) }))
 
+  const publish = (path: string, own: AdminRequests.Parameters, body: Uint8Array, options: HttpPublishOptions) => {
+    const { headers, parameters } = requestOf(options)
+    return Effect.asVoid(
+      send({ method: "POST", path, parameters: { ...own, ...parameters }, body, ...headers && { headers } })
+    )
+  }
+
   const redrive = (method: "POST" | "DELETE", parameters: AdminRequests.Parameters) =>
     Effect.flatMap(
       send({ method, path: "/topic/redrive", parameters }),
@@ -291,14 +314,11 @@ export const make = Effect.fnUntraced(function*(
     stats: ({ channel, clients = true, memory = true, topic } = {}) =>
       get(Stats, "/stats", { format: "json", topic, channel, include_clients: clients, include_mem: memory }),
     metrics: Effect.map(send({ method: "GET", path: "/metrics" }), ({ body }) => body.toString()),
-    publish: (topic, body, { delay } = {}) => {
-      const defer = delay === undefined ? undefined : Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay)))
-      return post("/pub", { topic, defer }, bytesOf(body))
-    },
-    publishAll: (topic, bodies) => {
+    publish: (topic, body, options = {}) => publish("/pub", { topic }, bytesOf(body), options),
+    publishAll: (topic, bodies, options = {}) => {
       if (bodies.length === 0) return Effect.void
       const sized = bodies.map(bytesOf).flatMap((body) => [int32(body.length), body])
-      return post("/mpub", { topic, binary: true }, Buffer.concat([int32(bodies.length), ...sized]))
+      return publish("/mpub", { topic, binary: true }, Buffer.concat([int32(bodies.length), ...sized]), options)
     },
     createTopic: onTopic("create"),
     deleteTopic: onTopic("delete"),
@@ -327,6 +347,7 @@ export const make = Effect.fnUntraced(function*(
     deleteMessage: (topic, channel, sequence) =>
       Effect.asVoid(send({ method: "DELETE", path: "/messages", parameters: { topic, channel, sequence } })),
     requeueMessage: (topic, channel, sequence) => post("/messages/requeue", { topic, channel, sequence }),
+    rejectMessage: (topic, channel, id, reason) => post("/message/reject", { topic, channel, id, reason }),
     policies: Effect.map(get(PolicyList, "/policies"), ({ policies }) => policies),
     policyInForce: (topic, channel) => get(PolicyInForce, "/policies", { topic, channel }),
     setPolicy: (policy) =>

@@ -1,19 +1,7 @@
 /**
  * The options of the calls to an nsqd (`NsqdApi`).
  */
-import type { Duration } from "effect"
 import type { MessageState } from "../../protocol/http/MessagesResponse.ts"
-
-/**
- * What `publish` adds to a message.
- *
- * @since 0.2.0
- * @category models
- */
-export interface HttpPublishOptions {
-  /** Delay of the delivery, in whole milliseconds. Default: none. */
-  readonly delay?: Duration.Input
-}
 
 /**
  * The part of the statistics to request.

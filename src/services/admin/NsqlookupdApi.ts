@@ -25,6 +25,8 @@ export interface NsqlookupdApi {
   readonly ping: Effect.Effect<void, AdminError>
   /** NSQ's version, and that of effect-nsq, which is empty for NSQ's nsqlookupd. */
   readonly info: Effect.Effect<typeof LookupInfo.Type, AdminError>
+  /** The metrics in the text format of Prometheus. NSQ's nsqlookupd does not have it. */
+  readonly metrics: Effect.Effect<string, AdminError>
   /** All topics, in no particular order. */
   readonly topics: Effect.Effect<ReadonlyArray<string>, AdminError>
   /** The channels of a topic; none for an unknown topic. */
@@ -62,11 +64,12 @@ export const make = Effect.fnUntraced(function*(
   address: string,
   options: AdminRequests.AdminOptions = {}
 ): Effect.fn.Return<NsqlookupdApi, never, HttpClient.HttpClient> {
-  const { check, get, post } = yield* AdminRequests.make(address, options)
+  const { check, get, post, send } = yield* AdminRequests.make(address, options)
   return {
     address,
     ping: check("/ping"),
     info: get(LookupInfo, "/info"),
+    metrics: Effect.map(send({ method: "GET", path: "/metrics" }), ({ body }) => body.toString()),
     topics: Effect.map(get(Topics, "/topics"), ({ topics }) => topics),
     channels: (topic) => Effect.map(get(Channels, "/channels", { topic }), ({ channels }) => channels),
     lookup: (topic) => get(Lookup, "/lookup", { topic }),

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
+import { readFileSync } from "node:fs"
 import { type AdminError, NsqdApi } from "../../../src/services/admin/index.ts"
 import { TestCluster } from "../../../src/testing/index.ts"
 
@@ -82,6 +83,47 @@ describe("NsqdApi", () => {
       yield* api.publishAll("t", [])
       const channel = (yield* topicStats(api, "t"))?.channels?.[0]
       assert.deepStrictEqual([channel?.depth, channel?.deferred_count], [2, 1])
+    }).pipe(cluster))
+
+  it.effect("a publish has headers and a time-to-live, and is stored once by its key", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      yield* api.createChannel("t", "c")
+      const options = {
+        ttl: "1 minute",
+        headers: { "Content-Type": "text/plain", city: "Zürich" },
+        dedupKey: "1"
+      } as const
+      yield* api.setPolicy({ match: "t", dedup_window: "1h" })
+      yield* api.publish("t", "tea", options)
+      yield* api.publish("t", "tea", options)
+      yield* api.publishAll("t", ["milk", "sugar"], { headers: { traceparent: "00-1-2-01" }, dedupKey: "2" })
+      yield* api.publishAll("t", ["milk", "sugar"], { dedupKey: "2" })
+      const { messages } = yield* api.messages("t", { channel: "c" })
+      assert.deepStrictEqual(messages.map(({ body }) => body), ["tea", "milk", "sugar"])
+      assert.include(JSON.stringify(messages[0]?.headers), "Zürich")
+      assert.strictEqual(
+        (yield* reasonOf(api.publish("t", "x", { headers: { "nsq-dead-reason": "y" } })))._tag,
+        "Refusal"
+      )
+    }).pipe(cluster))
+
+  it.effect("a message that no consumer holds cannot be rejected", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      yield* api.createChannel("t", "c")
+      const refused = yield* reasonOf(api.rejectMessage("t", "c", "0".repeat(16), "burnt"))
+      assert.strictEqual(refused._tag === "Refusal" ? refused.code : refused._tag, "MESSAGE_NOT_IN_FLIGHT")
+    }).pipe(cluster))
+
+  it.effect("docs/admin.md lists every call", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      const [, list = ""] = /^\| `NsqdApi\.make` +\| ([^|]*)\|/m.exec(readFileSync("docs/admin.md", "utf8")) ?? []
+      const listed = Array.from(list.matchAll(/`(\w+)`/g), ([, name = ""]) => name)
+      assert.deepStrictEqual(listed.toSorted(), Object.keys(api).filter((name) => name !== "address").toSorted())
     }).pipe(cluster))
 
   it.effect("the state, the settings and the figures of the daemon are returned", () =>

@@ -45,6 +45,7 @@ describe("NsqlookupdApi", () => {
       yield* lookupd.deleteTopic("t")
       assert.deepStrictEqual([yield* lookupd.topics, yield* lookupd.channels("u")], [["u"], []])
       assert.strictEqual((yield* lookupd.info).version, "1.3.0")
+      assert.include(yield* lookupd.metrics, "# TYPE")
     }).pipe(cluster))
 
   it.effect("an unknown topic or channel has a reason of its own", () =>
