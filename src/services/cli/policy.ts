@@ -96,7 +96,13 @@ const list = Command.make(
     )
     yield* Output.printRows(columns, rows.flat(), "no policies")
   })
-).pipe(Command.withDescription("List policies, or what is in force for a topic or channel and from where"))
+).pipe(
+  Command.withDescription("List policies, or what is in force for a topic or channel and from where"),
+  Command.withExamples([
+    { command: "nsq policy list", description: "The policies of each nsqd" },
+    { command: "nsq policy list orders kitchen", description: "What applies to a channel" }
+  ])
+)
 
 const set = Command.make(
   "set",
@@ -134,12 +140,19 @@ const remove = Command.make(
     if (length === 0) return yield* failed(`no nsqd has a policy for ${match} that was set at run time`)
     yield* Output.printResult(`the policy for ${match} is deleted on ${length} nsqd`, { deleted: match, nsqds: length })
   })
-).pipe(Command.withDescription("Delete a policy that was set at run time"))
+).pipe(
+  Command.withDescription("Delete a policy that was set at run time"),
+  Command.withExamples([{ command: "nsq policy delete 'orders.*'", description: "The policy with this pattern" }])
+)
 
 /** The command `nsq policy`. */
 export const policy = Command.make("policy").pipe(
   Command.withDescription("Policies of topics and channels"),
-  Command.withSubcommands([list, set, remove])
+  Command.withSubcommands([list, set, remove]),
+  Command.withExamples([{
+    command: "nsq policy set 'orders.*:max_attempts=5'",
+    description: "Dead letters after 5 deliveries"
+  }])
 )
 
 // ---- nsq dlq
@@ -181,7 +194,10 @@ export const dlq = Command.make(
       "no dead letters"
     )
   })
-).pipe(Command.withDescription("List the dead-letter topics and their messages"))
+).pipe(
+  Command.withDescription("List the dead-letter topics and their messages"),
+  Command.withExamples([{ command: "nsq dlq --context prod", description: "The dead letters of a named cluster" }])
+)
 
 // ---- nsq redrive
 

@@ -104,6 +104,21 @@ describe("nsq", () => {
       assert.include(implicit.err, "SUBCOMMANDS")
     }))
 
+  it.effect("every command has examples in its help, and every command of NSQ's programs is named", () =>
+    Effect.gen(function*() {
+      const without: Array<string> = []
+      const paths: Array<ReadonlyArray<string>> = [[]]
+      for (const path of paths) {
+        const { out } = yield* runAlone([...path, "--help"])
+        if (path.length > 0 && !out.includes("EXAMPLES")) without.push(path.join(" "))
+        const [, list = ""] = /\nSUBCOMMANDS\n((?: {2}\S.*\n?)*)/.exec(out) ?? []
+        for (const [, name = ""] of list.matchAll(/^ {2}(\S+)/gm)) paths.push([...path, name])
+        if (path.length === 0) assert.include(out, "nsq nsqadmin")
+      }
+      assert.isAbove(paths.length, 40)
+      assert.deepStrictEqual(without, [])
+    }))
+
   it.live("sub writes why it waits for an nsqd to standard error", () =>
     Effect.gen(function*() {
       const lines = yield* Queue.unbounded<string>()
