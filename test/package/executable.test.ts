@@ -136,6 +136,15 @@ describe.skipIf(!canBuild)("the executable", () => {
           `--post=http://${http}/pub?topic=third`
         )
         assert.strictEqual(yield* output("nsq_tail", "--topic=third", "--channel=tail", "-n=1", tcp), "tea\n")
+        const event = Effect.callback<string>((resume) => {
+          const socket = new WebSocket(`ws://${http}/sub?topic=third&channel=socket`)
+          socket.addEventListener("message", ({ data }) => {
+            socket.close()
+            resume(Effect.succeed(String(data)))
+          })
+          socket.addEventListener("error", () => resume(Effect.die(new Error("nsqd accepts no WebSocket"))))
+        })
+        assert.include(yield* event, "subscribed")
 
         const [toNsq, toNsqArgs] = isolated("to_nsq", "--topic=fourth", tcp)
         execFileSync(toNsq, toNsqArgs, { input: "cake\n", stdio: ["pipe", "ignore", "ignore"] })

@@ -38,6 +38,13 @@ describe("imports of the package", () => {
     assert.deepStrictEqual(modules.filter((path) => path.includes("@effect/platform-node")), [])
   })
 
+  it("effect-nsq/broker and effect-nsq/testing load no WebSockets until a client of nsqd opens one", async () => {
+    for (const suffix of ["/broker", "/testing"]) {
+      const modules = await modulesOf(suffix)
+      assert.deepStrictEqual(modules.filter((path) => path.includes("node_modules/ws/")), [])
+    }
+  })
+
   for (const suffix of ["/client", "/promise", "/protocol"]) {
     it(`effect-nsq${suffix} loads none of Node's heavy modules until it needs them`, async () => {
       const builtins = await builtinsOf(suffix)

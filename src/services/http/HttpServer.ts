@@ -198,6 +198,7 @@ const track = (server: Http.Server, event: "connection" | "secureConnection"): R
 }
 
 const end = (socket: Socket): void => {
+  Upgrade.end(socket)
   if (socket.writableLength > 0) socket.destroySoon()
   else socket.destroy()
 }

@@ -1,8 +1,9 @@
 /**
  * Upgrades of HTTP connections to WebSockets: which requests want one, and which of them are possible. Requests with another `Upgrade`,
- * such as `h2c` of Java's client, are ordinary ones. `WebSocketHandshake` accepts an upgrade.
+ * such as `h2c` of Java's client, are ordinary ones. The handler of the request accepts the upgrade.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Socket } from "node:net"
 import { failure, type HttpResponse, invalidRequest } from "./HttpResponse.ts"
 
 /** Responses whose connection may be taken over. */
@@ -10,6 +11,15 @@ const offered = new WeakSet<ServerResponse>()
 
 /** Offers the connection of a response to its handler. */
 export const offer = (outgoing: ServerResponse): void => void offered.add(outgoing)
+
+/** What ends connections that were taken over, in the order of their protocol. */
+const ends = new WeakMap<Socket, () => void>()
+
+/** Takes a connection over. `end` is called before the server closes it. */
+export const takeOver = (socket: Socket, end: () => void): void => void ends.set(socket, end)
+
+/** Ends the protocol of a connection that was taken over; without effect on others. */
+export const end = (socket: Socket): void => ends.get(socket)?.()
 
 /** Whether a request asks for a WebSocket. */
 export const isWanted = ({ headers, method }: IncomingMessage): boolean =>

@@ -1,8 +1,9 @@
 /**
  * `GET /sub` as a WebSocket (docs/protocol/http.md#websocket): JSON texts both ways, the messages of a channel to the client, and its
  * acknowledgements to nsqd. The next messages are encoded when the client has read the ones before, and its commands are read when it
- * has read their errors.
+ * has read their errors. Loaded with the first upgrade, because it loads `ws`, which Effect's own WebSockets use.
  */
+import { WebSocket, WebSocketServer } from "@effect/platform-node/NodeWS"
 import { Effect, Result, Schema } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
@@ -10,15 +11,28 @@ import { MessageId, messageKey } from "../../../protocol/client/Message.ts"
 import { Turns } from "../../core/Turns.ts"
 import { encodeJson } from "../../http/HttpResponse.ts"
 import { closed, drained } from "../../http/StreamedResponse.ts"
-import * as Frames from "../../http/WebSocketFrames.ts"
-import { accept } from "../../http/WebSocketHandshake.ts"
+import * as Upgrade from "../../http/Upgrade.ts"
 import type { AcknowledgementResult } from "../broker/Subscription.ts"
 import { messageOf, settingsOf, type SubStream } from "./SubStream.ts"
 
 /** The largest command of a client, in bytes. */
 const maxCommandBytes = 4096
-/** The number of bytes that are collected before they are written. */
-const chunkBytes = 64 * 1024
+/** Messages are sent while less than this waits for the client, in bytes. */
+const maxBufferedBytes = 64 * 1024
+
+const goingAway = 1001
+const unsupportedData = 1003
+
+// Not a literal in the call: the types of `ws` have no `closeTimeout` yet.
+const settings = {
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: maxCommandBytes,
+  // In ms. A client that does not close its side cannot keep the connection.
+  closeTimeout: 5000
+}
+const server = new WebSocketServer(settings)
 
 /** The limits of commands. */
 export interface CommandLimits {
@@ -82,86 +96,94 @@ interface Hearing {
   isHeard: boolean
 }
 
-/** Ends the connection. A client that does not close its side cannot keep it. */
-const end = (socket: Socket, code: number): void => {
-  if (!socket.writableEnded) socket.end(Frames.close(code))
-  socket.destroySoon()
+/** Returns the connection, which reads nothing until it is resumed; `undefined` if the client has closed it meanwhile. */
+const accept = (incoming: IncomingMessage): WebSocket | undefined => {
+  // nsqd has no subprotocols. `ws` would confirm the first one, and refuse a malformed list in its own words.
+  delete incoming.headers["sec-websocket-protocol"]
+  let accepted: WebSocket | undefined
+  server.handleUpgrade(incoming, incoming.socket, Buffer.alloc(0), (websocket) => {
+    websocket.pause()
+    // `ws` closes the connection with the code of the error.
+    websocket.on("error", () => {})
+    accepted = websocket
+  })
+  return accepted
 }
 
-/** Reads the client's frames, and never completes. A defect of a command would end the daemon in Node's callback: it ends the Effect. */
+/** Executes the client's commands, and never completes. A defect of one would end the daemon in Node's callback: it ends the Effect. */
 const listen = (
   stream: SubStream,
   limits: CommandLimits,
+  websocket: WebSocket,
   socket: Socket,
   hearing: Hearing
 ): Effect.Effect<never> =>
   Effect.callback((resume) => {
-    const decoder = new Frames.FrameDecoder(maxCommandBytes)
-    const take = (bytes: Buffer): void => {
-      hearing.isHeard = true
-      for (const received of decoder.push(bytes)) {
-        if (received._tag === "Close") return end(socket, received.code)
-        if (received._tag === "Ping") socket.write(Frames.pong(received.payload))
-        if (received._tag !== "Text") continue
-        const error = execute(stream, limits, received.text)
-        if (error !== undefined) socket.write(Frames.text(error))
-      }
-      if (socket.writableNeedDrain && !socket.isPaused()) socket.pause().once("drain", () => socket.resume())
+    const take = (command: string): void => {
+      const error = execute(stream, limits, command)
+      if (error === undefined) return
+      websocket.send(error)
+      if (!socket.writableNeedDrain || websocket.isPaused) return
+      websocket.pause()
+      socket.once("drain", () => websocket.resume())
     }
-    const onData = (bytes: Buffer): void => {
+    websocket.on("message", (data, isBinary) => {
+      // More may arrive while the connection closes.
+      if (websocket.readyState !== WebSocket.OPEN) return
+      if (isBinary || !Buffer.isBuffer(data)) return websocket.close(unsupportedData)
       try {
-        take(bytes)
+        take(data.toString())
       } catch (defect) {
         resume(Effect.die(defect))
       }
-    }
-    socket.on("data", onData).resume()
-    return Effect.sync(() => void socket.off("data", onData))
+    })
+    socket.on("data", () => {
+      hearing.isHeard = true
+    })
+    websocket.resume()
   })
 
 /** Completes with whether the client has read the output in time. */
 const isTaken = (socket: Socket, { heartbeat }: SubStream): Effect.Effect<boolean> =>
   Effect.map(Effect.timeoutOption(drained(socket), 2 * heartbeat), ({ _tag }) => _tag === "Some")
 
-const sendWaiting = Effect.fnUntraced(function*(stream: SubStream, turns: Turns, socket: Socket) {
-  const { consumer } = stream
-  let chunk: Array<Buffer> = []
-  let bytes = 0
-  for (const frame of consumer.take()) {
-    const encoded = Frames.text(`{"event":"message",${messageOf(frame).slice(1)}`)
-    chunk.push(encoded)
-    bytes += encoded.length
-    if (bytes < chunkBytes) continue
-    socket.write(Buffer.concat(chunk))
-    chunk = []
-    bytes = 0
+const sendWaiting = Effect.fnUntraced(
+  function*(stream: SubStream, turns: Turns, websocket: WebSocket, socket: Socket) {
+    const { consumer } = stream
+    // Many small messages are one write.
+    socket.cork()
+    for (const frame of consumer.take()) {
+      websocket.send(`{"event":"message",${messageOf(frame).slice(1)}`)
+      if (websocket.bufferedAmount < maxBufferedBytes) continue
+      socket.uncork()
+      if (!(yield* isTaken(socket, stream))) return false
+      if (turns.isOver()) yield* turns.next
+      socket.cork()
+    }
+    socket.uncork()
     if (!(yield* isTaken(socket, stream))) return false
-    if (turns.isOver()) yield* turns.next
+    consumer.sent()
+    return true
   }
-  if (bytes > 0) socket.write(Buffer.concat(chunk))
-  if (!(yield* isTaken(socket, stream))) return false
-  consumer.sent()
-  return true
-})
+)
 
-const run = Effect.fnUntraced(function*(stream: SubStream, socket: Socket, hearing: Hearing) {
+const run = Effect.fnUntraced(function*(stream: SubStream, websocket: WebSocket, socket: Socket, hearing: Hearing) {
   const { consumer, heartbeat, readyCount, subscription } = stream
   const turns = yield* Turns
-  socket.write(Frames.text(`{"event":"subscribed",${settingsOf(stream).slice(1)}`))
+  websocket.send(`{"event":"subscribed",${settingsOf(stream).slice(1)}`)
   subscription.setReady(readyCount)
-  while (!consumer.isClosed) {
+  while (!consumer.isClosed && websocket.readyState === WebSocket.OPEN) {
     const work = yield* Effect.timeoutOption(consumer.work, heartbeat)
     const isSilent = work._tag === "None" && !hearing.isHeard
     if (work._tag === "None") {
       hearing.isHeard = false
-      socket.write(Frames.ping)
+      websocket.ping()
     }
-    if (!isSilent && (yield* sendWaiting(stream, turns, socket))) continue
+    if (!isSilent && (yield* sendWaiting(stream, turns, websocket, socket))) continue
     const what = isSilent ? "has not responded to a ping" : `has read nothing for ${2 * heartbeat}ms`
     yield* Effect.logWarning(`HTTP: closing consumer(${consumer.stats().remoteAddress}): it ${what}`)
-    return void socket.destroy()
+    return websocket.terminate()
   }
-  end(socket, Frames.closeCodes.goingAway)
 })
 
 /** Accepts the upgrade, and sends messages until the client disconnects, the channel is closed, or the client is silent. */
@@ -172,16 +194,23 @@ export const send = (
   outgoing: ServerResponse
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const socket = accept(incoming)
+    const { socket } = incoming
+    const websocket = accept(incoming)
+    if (websocket === undefined) return Effect.void
+    const goAway = (): void => websocket.close(goingAway)
+    Upgrade.takeOver(socket, goAway)
     const hearing: Hearing = { isHeard: true }
     return Effect.raceAllFirst([
-      run(stream, socket, hearing),
-      listen(stream, limits, socket, hearing),
+      run(stream, websocket, socket, hearing),
+      listen(stream, limits, websocket, socket, hearing),
       closed(outgoing)
     ]).pipe(
-      Effect.catchDefect((defect) => Effect.logError("HTTP: a WebSocket failed", defect)),
-      Effect.ensuring(Effect.sync(() => {
-        if (!socket.writableEnded) socket.destroy()
-      }))
+      Effect.catchDefect((defect) =>
+        Effect.andThen(
+          Effect.logError("HTTP: a WebSocket failed", defect),
+          Effect.sync(() => websocket.terminate())
+        )
+      ),
+      Effect.ensuring(Effect.sync(goAway))
     )
   })

@@ -151,7 +151,7 @@ describe("GET /sub as a WebSocket", () => {
       yield* until(() => channelOf(api)?.subscriptions.length === 1)
     }))
 
-  it.live("a message larger than 4096 bytes, a binary one and an unmasked frame close the connection with their codes", () =>
+  it.live("a message larger than 4096 bytes, a binary one and a violation of the standard close the connection with their codes", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const big = yield* connect(api.port)
@@ -162,10 +162,25 @@ describe("GET /sub as a WebSocket", () => {
       yield* binary.next
       binary.socket.send(new Uint8Array(3))
       assert.strictEqual((yield* binary.closed)?.code, 1003)
-      const plain = yield* raw(api.port)
-      plain.socket.write(Buffer.from([0x81, 1, 97]))
-      yield* until(plain.isClosed)
-      assert.isTrue(plain.received().subarray(-4).equals(Buffer.from([0x88, 2, 3, 0xea])))
+      const invalid: ReadonlyArray<readonly [sent: Buffer, code: number]> = [
+        [Buffer.from([0x81, 1, 97]), 1002],
+        [frame(0xc1, Buffer.from("compressed")), 1002],
+        [frame(0x81, Buffer.from([0xff])), 1007],
+        [
+          Buffer.concat([
+            frame(0x01, Buffer.from("in ")),
+            frame(0x89, Buffer.from("")),
+            frame(0x82, Buffer.from("parts"))
+          ]),
+          1002
+        ]
+      ]
+      for (const [sent, code] of invalid) {
+        const client = yield* raw(api.port)
+        client.socket.write(sent)
+        yield* until(client.isClosed)
+        assert.deepStrictEqual([...client.received().subarray(-4)], [0x88, 2, code >> 8, code & 0xff])
+      }
       yield* until(() => channelOf(api)?.subscriptions.length === 0)
     }))
 
@@ -226,7 +241,36 @@ describe("GET /sub as a WebSocket", () => {
       assert.deepStrictEqual(yield* client.closed, { code: 1001, wasClean: true })
     }))
 
-  it.live("a slow reader receives everything in the end, and the channel keeps what the connection cannot take", () =>
+  it.live("the connection ends with 1001 when nsqd stops", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const api = yield* Scope.provide(serve(), scope)
+      const client = yield* connect(api.port)
+      yield* client.next
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* client.closed)?.code, 1001)
+    }))
+
+  it.live("a command in parts is executed, and nothing that follows the end of the connection", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const client = yield* raw(api.port)
+      const ready = (rdy: number): string => JSON.stringify({ command: "ready", rdy })
+      const readyCount = () => channelOf(api)?.subscriptions[0]?.readyCount
+      client.socket.write(frame(0x01, Buffer.from(ready(7).slice(0, 9))))
+      client.socket.write(frame(0x80, Buffer.from(ready(7).slice(9))))
+      yield* until(() => readyCount() === 7)
+      yield* publish(api, "x")
+      yield* until(() => client.received().includes("\"body\""))
+      const [, id] = /"id":"([0-9a-f]{16})"/.exec(client.received().toString("latin1")) ?? []
+      const finish = JSON.stringify({ command: "finish", id })
+      client.socket.write(Buffer.concat([frame(0x82, Buffer.from("binary")), frame(0x81, Buffer.from(finish))]))
+      yield* until(() => client.received().subarray(-4).equals(Buffer.from([0x88, 2, 3, 0xeb])))
+      client.socket.end()
+      yield* until(() => channelOf(api)?.depth === 1)
+    }))
+
+  it.live("a slow reader receives everything in the end, the channel keeps what the connection cannot take, and all commands are executed", () =>
     Effect.gen(function*() {
       const api = yield* serve()
       const slow = yield* raw(api.port)
@@ -235,8 +279,13 @@ describe("GET /sub as a WebSocket", () => {
       const big = "x".repeat(1_000_000)
       for (let i = 0; i < 20; i++) yield* api.request("POST", "/pub?topic=t", big)
       assert.isAbove(channelOf(api)?.depth ?? 0, 0)
+      // More than one read, so that the last command comes after the first errors.
+      slow.socket.write(Buffer.concat(Array.from({ length: 10_000 }, () => frame(0x81, Buffer.from("x")))))
+      slow.socket.write(frame(0x81, Buffer.from(JSON.stringify({ command: "ready", rdy: 70 }))))
+      yield* until(() => slow.socket.writableLength === 0)
       slow.socket.resume()
-      yield* until(() => slow.received().length > 20_000_000)
+      yield* until(() => channelOf(api)?.subscriptions[0]?.readyCount === 70)
+      yield* until(() => slow.received().length > 20_000_000 + 10_000 * "{\"event\":\"error\"}".length)
     }))
 
   it.live("a handshake that is not valid, and other upgrades, get ordinary responses", () =>
@@ -247,6 +296,12 @@ describe("GET /sub as a WebSocket", () => {
       assert.strictEqual(yield* status(handshake().replace("dGhlIHNhbXBsZSBub25jZQ==", "short")), "400")
       assert.strictEqual(yield* status(handshake("", "/sub?topic=t")), "400")
       assert.strictEqual(yield* status(handshake("", "/stats")), "200")
+      // nsqd has no subprotocols.
+      for (const protocols of ["mqtt, stomp", "a,,b"]) {
+        const accepted = yield* api.raw(handshake(`Sec-WebSocket-Protocol: ${protocols}\r\n`))
+        assert.match(accepted, /^HTTP\/1\.1 101 /)
+        assert.notInclude(accepted, "Protocol:")
+      }
       const upgrading = "POST /pub?topic=t HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\n" +
         "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\nContent-Length: 2\r\n\r\nhi"
       assert.strictEqual(yield* status(upgrading), "200")
