@@ -227,12 +227,18 @@ export const layer: Layer.Layer<Storage, never, Disk> = Layer.effect(
             Effect.mapError(StorageError.fromDisk)
           )
       )
-    /** A queue or log that cannot be opened is a failure until one is opened. */
+    const noteOpening = (error: StorageError | undefined): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        const wasFailing = health.isFailing(opening)
+        health.note(opening, error)
+        if (wasFailing === (error !== undefined)) return Effect.void
+        return error === undefined
+          ? Effect.logInfo("DISK: queues can be opened again")
+          : Effect.logError(`DISK: failed to open a queue, publishes to it fail - ${error.message}`)
+      })
+    /** A queue or log that cannot be opened is a failure until one is opened. The first failure and the recovery are logged. */
     const noted = <A, R>(open: Effect.Effect<A, StorageError, R>): Effect.Effect<A, StorageError, R> =>
-      open.pipe(
-        Effect.tapError((error) => Effect.sync(() => health.note(opening, error))),
-        Effect.tap(() => Effect.sync(() => health.note(opening, undefined)))
-      )
+      open.pipe(Effect.tapError(noteOpening), Effect.tap(() => noteOpening(undefined)))
     const openLog = (topic: string, durability: LogDurability) =>
       noted(Effect.gen(function*() {
         yield* makeLogs

@@ -16,6 +16,11 @@ export class StorageHealth {
     else this.failures.set(what, error)
   }
 
+  /** Whether `what` fails. */
+  isFailing(what: string): boolean {
+    return this.failures.has(what)
+  }
+
   /** The oldest failure and the number of others; `undefined` while everything works. */
   get summary(): string | undefined {
     for (const { message } of this.failures.values()) {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Latch, Layer, References } from "effect"
+import { Effect, Latch, Layer, Logger, References } from "effect"
 import { TestClock } from "effect/testing"
 import { decodeSlot, slotCount, slotSize } from "../../../../src/protocol/storage/QueueState.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
@@ -51,6 +51,32 @@ for (const [name, layer] of [["on disk", onDisk], ["in memory", Layer.merge(Stor
 }
 
 describe("DiskStorage", () => {
+  it.effect("the first failure to open a queue and the recovery are logged", () => {
+    const lines: Array<string> = []
+    const keeping = Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])
+    return Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const storage = yield* Storage
+      disk.put("/data/log", "an operator's file")
+      yield* Effect.flip(Effect.scoped(storage.openLog("t", "written")))
+      yield* Effect.flip(Effect.scoped(storage.openLog("t", "written")))
+      yield* (yield* Disk).remove("/data/log")
+      yield* Effect.scoped(storage.openLog("t", "written"))
+      assert.deepStrictEqual(lines.filter((line) => line.startsWith("DISK")), [
+        "DISK: failed to open a queue, publishes to it fail - mkdir /data/log/t: not a directory",
+        "DISK: queues can be opened again"
+      ])
+    }).pipe(
+      Effect.provide(
+        DiskStorage.layer.pipe(
+          Layer.provideMerge(FaultyDisk.layer),
+          Layer.provide(Options.layer({ dataPath: "/data" })),
+          Layer.provideMerge(keeping)
+        )
+      )
+    )
+  })
+
   it.effect("a file of the name of the logs' directory disturbs durable topics only", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
