@@ -99,9 +99,11 @@ describe("/messages/stream", () => {
       const line = (query: string) => Effect.map(get(api, query), outcome)
       assert.strictEqual(yield* line(""), refusal(400, "MISSING_ARG_TOPIC"))
       assert.strictEqual(yield* line("topic=missing"), refusal(404, "TOPIC_NOT_FOUND"))
-      assert.strictEqual(yield* line("topic=t&from=noon"), refusal(400, "INVALID_ARG_FROM"))
-      assert.strictEqual(yield* line("topic=t&to=noon"), refusal(400, "INVALID_ARG_TO"))
-      assert.strictEqual(yield* line("topic=t&regex=("), refusal(400, "INVALID_ARG_REGEX"))
+      const place = "must be beginning, end, a sequence, or a time such as 2026-11-29T08:00:00Z"
+      assert.strictEqual(yield* line("topic=t&from=noon"), refusal(400, `INVALID_ARG_FROM: ${place}`))
+      assert.strictEqual(yield* line("topic=t&to=noon"), refusal(400, `INVALID_ARG_TO: ${place}`))
+      const regex = "INVALID_ARG_REGEX: must be a regular expression in the syntax of RE2"
+      assert.strictEqual(yield* line("topic=t&regex=("), refusal(400, regex))
       const crossSite = yield* get(api, "topic=t", { origin: "http://evil.example" })
       assert.strictEqual(crossSite.status, 403)
       yield* api.request("PUT", "/topic/durability?topic=t&durability=memory")
