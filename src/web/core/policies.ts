@@ -11,43 +11,53 @@ export interface FormField {
   readonly kind: "number" | "text" | ReadonlyArray<string>
 }
 
-/** The fields, in the order of docs/policies.md. */
-export const formFields: ReadonlyArray<FormField> = [
-  { name: "max_depth", kind: "number", help: "Limit of unfinished messages" },
-  { name: "max_bytes", kind: "number", help: "Limit of the bytes of unfinished messages" },
-  { name: "max_age", kind: "text", help: "Limit of the age of unfinished messages: 24h" },
-  { name: "on_full", kind: ["reject", "drop_oldest", "dead_letter"], help: "What happens at these limits" },
-  { name: "publish_rate", kind: "number", help: "Publishes per second" },
-  { name: "client_publish_rate", kind: "number", help: "Publishes per second of each client" },
-  { name: "max_attempts", kind: "number", help: "Deliveries until a message is a dead letter" },
-  { name: "dead_letter", kind: "text", help: "Topic of dead letters: {topic}.dlq" },
-  { name: "count_disconnects", kind: ["true", "false"], help: "A lost consumer counts as a failed attempt" },
-  { name: "ttl", kind: "text", help: "Time-to-live of messages: 1h" },
-  { name: "on_expired", kind: ["drop", "dead_letter"], help: "What happens to expired messages" },
-  { name: "dedup_window", kind: "text", help: "How long keys of publishes are remembered: 10m" },
-  { name: "dedup_count", kind: "number", help: "Largest number of keys that are remembered" },
-  { name: "retention_age", kind: "text", help: "Time that finished messages are kept: 168h" },
-  { name: "retention_bytes", kind: "number", help: "Bytes of finished messages that are kept" }
-]
-
 /** The fields of a form that belong together, under a heading. */
 export interface FormGroup {
   readonly title: string
   readonly fields: ReadonlyArray<FormField>
 }
 
-const group = (title: string, ...names: ReadonlyArray<PolicyField>): FormGroup => ({
-  title,
-  fields: formFields.filter(({ name }) => names.includes(name))
-})
-
-/** All fields in groups. */
+/** All fields of a policy, in groups. */
 export const formGroups: ReadonlyArray<FormGroup> = [
-  group("Limits", "max_depth", "max_bytes", "max_age", "on_full", "publish_rate", "client_publish_rate"),
-  group("Dead letters", "max_attempts", "dead_letter", "count_disconnects"),
-  group("Expiry and duplicates", "ttl", "dedup_window", "dedup_count"),
-  group("Finished messages of durable topics", "retention_age", "retention_bytes")
+  {
+    title: "Limits",
+    fields: [
+      { name: "max_depth", kind: "number", help: "Limit of unfinished messages" },
+      { name: "max_bytes", kind: "number", help: "Limit of the bytes of unfinished messages" },
+      { name: "max_age", kind: "text", help: "Limit of the age of unfinished messages: 24h" },
+      { name: "on_full", kind: ["reject", "drop_oldest", "dead_letter"], help: "What happens at these limits" },
+      { name: "publish_rate", kind: "number", help: "Publishes per second" },
+      { name: "client_publish_rate", kind: "number", help: "Publishes per second of each client" }
+    ]
+  },
+  {
+    title: "Dead letters",
+    fields: [
+      { name: "max_attempts", kind: "number", help: "Deliveries until a message is a dead letter" },
+      { name: "dead_letter", kind: "text", help: "Topic of dead letters: {topic}.dlq" },
+      { name: "count_disconnects", kind: ["true", "false"], help: "A lost consumer counts as a failed attempt" }
+    ]
+  },
+  {
+    title: "Expiry and duplicates",
+    fields: [
+      { name: "ttl", kind: "text", help: "Time-to-live of messages: 1h" },
+      { name: "on_expired", kind: ["drop", "dead_letter"], help: "What happens to expired messages" },
+      { name: "dedup_window", kind: "text", help: "How long keys of publishes are remembered: 10m" },
+      { name: "dedup_count", kind: "number", help: "Largest number of keys that are remembered" }
+    ]
+  },
+  {
+    title: "Finished messages of durable topics",
+    fields: [
+      { name: "retention_age", kind: "text", help: "Time that finished messages are kept: 168h" },
+      { name: "retention_bytes", kind: "number", help: "Bytes of finished messages that are kept" }
+    ]
+  }
 ]
+
+/** The fields of all groups. */
+export const formFields: ReadonlyArray<FormField> = formGroups.flatMap(({ fields }) => fields)
 
 /** Formats the value of a field: numbers with separators between thousands. */
 export const valueText = (value: string | number | boolean): string =>

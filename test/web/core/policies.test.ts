@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Policy } from "../../../src/protocol/http/PoliciesResponse.ts"
 import * as Policies from "../../../src/web/core/policies.ts"
 
 const policy = { match: "a*", max_depth: 5, source: "api" } as const
@@ -46,6 +47,12 @@ describe("policies", () => {
       on_expired: "dead_letter",
       count_disconnects: false
     })
+  })
+
+  it("a form has each field of a policy once", () => {
+    const shown = Policies.formGroups.flatMap(({ fields }) => fields.map(({ name }) => name))
+    const all = Object.keys(Policy.fields).filter((name) => name !== "match")
+    assert.deepStrictEqual(shown.toSorted(), all.toSorted())
   })
 
   it("what applies is one row for each value, marked where nsqds differ", () => {
