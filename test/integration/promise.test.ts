@@ -159,6 +159,23 @@ describe("the producer and the consumer for programs without Effect", () => {
     }
   })
 
+  it("a message that its handler rejects is not finished while onGivenUp runs", async () => {
+    await using producer = createProducer({ servers })
+    await producer.publishAll("audited", ["tea", "coffee"])
+    await using consumer = createConsumer({
+      topic: "audited",
+      channel: "c",
+      servers,
+      onGivenUp: (message) => producer.publish("audit", message.body)
+    })
+    void consumer.run((message) => {
+      message.reject("sold out")
+      if (message.text() === "coffee") message.finish()
+    })
+    await using dead = createConsumer({ topic: "audited.dlq", channel: "c", servers })
+    assert.deepStrictEqual(await take(dead, 2), ["coffee", "tea"])
+  })
+
   it("retry of a consumer sets the delays of requeues, and its end gives the message up", async () => {
     await using producer = createProducer({ servers })
     await producer.publish("retried", "bad")

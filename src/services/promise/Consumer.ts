@@ -146,6 +146,14 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
       }
   }
 
+  /** Calls a handler. The messages that it rejects are rejected before the end of the handler finishes the others. */
+  private handle(messages: ReadonlyArray<MessageView<A>>, work: (context: HandlerContext) => unknown) {
+    const rejections = Effect.forEach(messages, ({ rejection }) => rejection, { discard: true })
+    return Effect.flatMap(Effect.exit(call(work)), (exit) => Effect.andThen(rejections, exit)).pipe(
+      Effect.tapError(this.failed(messages))
+    )
+  }
+
   private failed(messages: ReadonlyArray<Message<A>>) {
     return ({ cause }: ProgramError): Effect.Effect<void> =>
       Effect.sync(() => {
@@ -165,7 +173,7 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
     return this.client.run((consumer) =>
       consumer.run((_, delivery) => {
         const message = new MessageView(delivery)
-        return Effect.tapError(call((context) => handler(message, context)), this.failed([message]))
+        return this.handle([message], (context) => handler(message, context))
       }, options), signal)
   }
 
@@ -177,7 +185,7 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
     return this.client.run((consumer) =>
       consumer.runBatches((_, deliveries) => {
         const messages = deliveries.map((delivery) => new MessageView(delivery))
-        return Effect.tapError(call((context) => handler(messages, context)), this.failed(messages))
+        return this.handle(messages, (context) => handler(messages, context))
       }, options), signal)
   }
 

@@ -1,5 +1,5 @@
 /** The message of a program, over a delivery of the client library. */
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import type { Delivery } from "../client/Delivery.ts"
 import { thrownBy } from "./Conversions.ts"
 import type { Message, RequeueOptions } from "./Message.ts"
@@ -8,6 +8,8 @@ const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
 
 export class MessageView<A> implements Message<A> {
   hasResponded = false
+  /** Waits until the message is rejected, if the program does that: `onGivenUp` runs first. */
+  rejection: Effect.Effect<unknown> = Effect.void
   private readonly delivery: Delivery<A>
 
   constructor(delivery: Delivery<A>) {
@@ -54,20 +56,22 @@ export class MessageView<A> implements Message<A> {
   readonly json = (): unknown => JSON.parse(this.text())
 
   readonly finish = (): void => {
+    if (this.hasResponded) return
     this.hasResponded = true
     Effect.runSync(this.delivery.finish)
   }
 
   readonly requeue = (options: RequeueOptions = {}): void => {
+    if (this.hasResponded) return
     this.hasResponded = true
     // The default delay may take steps of a Schedule.
     Effect.runFork(this.delivery.requeue(options))
   }
 
   readonly reject = (reason?: string): void => {
+    if (this.hasResponded) return
     this.hasResponded = true
-    // Runs `onGivenUp` first.
-    Effect.runFork(this.delivery.reject(reason))
+    this.rejection = Fiber.await(Effect.runFork(this.delivery.reject(reason)))
   }
 
   readonly touch = (): void => Effect.runSync(this.delivery.touch)
