@@ -74,6 +74,8 @@ export interface AdminRequests {
   readonly post: (path: string, parameters: Parameters, body?: Uint8Array) => Effect.Effect<void, AdminError>
   /** Returns the error of a response that does not have the expected form. */
   readonly invalid: (method: string, path: string) => AdminError
+  /** Returns the error of a request that is not sent, because the daemon would refuse it with status 400 and this text. */
+  readonly refused: (description: string) => AdminError
   /** Sends a GET request for the state of the daemon, which is a text. */
   readonly check: (path: string) => Effect.Effect<void, AdminError>
 }
@@ -170,6 +172,7 @@ export const make = Effect.fnUntraced(function*(
     send,
     lines,
     invalid,
+    refused: (description) => failed(AdminErrorReason.Refusal({ status: 400, code: codeOf(description), description })),
     get: (schema, path, parameters = {}) => {
       const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
       return Effect.flatMap(

@@ -1,5 +1,6 @@
-/** What a publish over HTTP adds to its messages, as parameters and headers of the request (docs/protocol/http.md#pub). */
+/** A publish over HTTP: the body of the request, and what it adds to the messages as parameters and headers (docs/protocol/http.md#pub). */
 import { Duration } from "effect"
+import { encodePublishedHeaders, HeadersError } from "../../protocol/client/Headers.ts"
 import * as GoDuration from "../core/GoDuration.ts"
 import type { AdminRequest, Parameters } from "./AdminRequests.ts"
 
@@ -12,7 +13,7 @@ import type { AdminRequest, Parameters } from "./AdminRequests.ts"
 export interface HttpBatchOptions {
   /** Time-to-live of each message (docs/policies.md#time-to-live). Default: that of the policies. */
   readonly ttl?: Duration.Input
-  /** Headers of each message (docs/headers.md). Default: none. */
+  /** Headers of each message (docs/headers.md). Those that are not valid are refused with the code `INVALID_HEADERS`. Default: none. */
   readonly headers?: Readonly<Record<string, string>>
   /** The key by which nsqd stores the publish once (docs/headers.md#de-duplication). Default: none. */
   readonly dedupKey?: string
@@ -35,19 +36,38 @@ const ofTraces = new Set(["traceparent", "tracestate"])
 /** HTTP carries bytes in headers; nsqd reads them as UTF-8. */
 const byteString = (text: string): string => Buffer.from(text).toString("latin1")
 
-/** Returns the parameters and the headers of the request. */
+/** Returns the parameters and the headers of the request; a `HeadersError` for headers that nsqd refuses, some of which HTTP cannot carry. */
 export const requestOf = (
   { dedupKey, delay, headers = {}, ttl }: HttpPublishOptions
-): { readonly parameters: Parameters } & Pick<AdminRequest, "headers"> => ({
-  parameters: {
-    defer: delay === undefined ? undefined : Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay))),
-    ttl: ttl === undefined ? undefined : GoDuration.format(Duration.fromInputUnsafe(ttl)),
-    dedup_key: dedupKey
-  },
-  headers: Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      ofTraces.has(name.toLowerCase()) ? name : `Nsq-Header-${name}`,
-      byteString(value)
-    ])
-  )
-})
+): ({ readonly parameters: Parameters } & Pick<AdminRequest, "headers">) | HeadersError => {
+  const encoded = encodePublishedHeaders(headers)
+  if (encoded instanceof HeadersError) return encoded
+  return {
+    parameters: {
+      defer: delay === undefined ? undefined : Math.round(Duration.toMillis(Duration.fromInputUnsafe(delay))),
+      ttl: ttl === undefined ? undefined : GoDuration.format(Duration.fromInputUnsafe(ttl)),
+      dedup_key: dedupKey
+    },
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [
+        ofTraces.has(name.toLowerCase()) ? name : `Nsq-Header-${name}`,
+        byteString(value)
+      ])
+    )
+  }
+}
+
+/** Returns the bytes of a message. */
+export const bytesOf = (body: Uint8Array | string): Uint8Array => typeof body === "string" ? Buffer.from(body) : body
+
+const int32 = (value: number): Buffer => {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeInt32BE(value)
+  return bytes
+}
+
+/** Returns messages in the binary form of `/mpub`. */
+export const batchOf = (bodies: ReadonlyArray<Uint8Array | string>): Buffer => {
+  const sized = bodies.map(bytesOf).flatMap((body) => [int32(body.length), body])
+  return Buffer.concat([int32(bodies.length), ...sized])
+}

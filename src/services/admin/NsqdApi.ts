@@ -3,6 +3,7 @@
  */
 import { Effect, Schema, type Stream } from "effect"
 import type { HttpClient } from "effect/http"
+import { HeadersError } from "../../protocol/client/Headers.ts"
 import { type Connection, Connections } from "../../protocol/http/ClientsResponse.ts"
 import { DrainProgress } from "../../protocol/http/DrainResponse.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
@@ -14,7 +15,7 @@ import { SeekResponse } from "../../protocol/http/SeekResponse.ts"
 import { Stats } from "../../protocol/http/StatsResponse.ts"
 import type { AdminError } from "./AdminError.ts"
 import * as AdminRequests from "./AdminRequests.ts"
-import { type HttpBatchOptions, type HttpPublishOptions, requestOf } from "./HttpPublish.ts"
+import { batchOf, bytesOf, type HttpBatchOptions, type HttpPublishOptions, requestOf } from "./HttpPublish.ts"
 import type {
   BrowseOptions,
   ConnectionOptions,
@@ -123,7 +124,7 @@ export interface NsqdApi {
   readonly requeueMessage: (topic: string, channel: string, sequence: number) => Effect.Effect<void, AdminError>
   /**
    * Rejects a message in flight by its id: it becomes a dead letter with the reason. Fails with the code `MESSAGE_NOT_IN_FLIGHT` if no
-   * consumer holds it. Default of `reason`: empty.
+   * consumer holds it. Default of `reason`: `rejected`.
    *
    * @since 0.2.0
    */
@@ -247,14 +248,6 @@ export interface NsqdApi {
   readonly freeMemory: Effect.Effect<void, AdminError>
 }
 
-const bytesOf = (body: Uint8Array | string): Uint8Array => typeof body === "string" ? Buffer.from(body) : body
-
-const int32 = (value: number): Buffer => {
-  const bytes = Buffer.allocUnsafe(4)
-  bytes.writeInt32BE(value)
-  return bytes
-}
-
 const placeText = (place: LogPlace): string => place instanceof Date ? place.toISOString() : String(place)
 
 const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Json))
@@ -286,7 +279,7 @@ export const make = Effect.fnUntraced(function*(
   address: string,
   options: AdminRequests.AdminOptions = {}
 ): Effect.fn.Return<NsqdApi, never, HttpClient.HttpClient> {
-  const { check, get, invalid, lines, post, send } = yield* AdminRequests.make(address, options)
+  const { check, get, invalid, lines, post, refused, send } = yield* AdminRequests.make(address, options)
   const onTopic = (action: string) => (topic: string) => post(`/topic/${action}`, { topic })
   const onChannel = (action: string) => (topic: string, channel: string) =>
     post(`/channel/${action}`, { topic, channel })
@@ -294,7 +287,9 @@ export const make = Effect.fnUntraced(function*(
     Effect.asVoid(send({ method: "PUT", path: `/config/${key}`, body: Buffer.from(value) }))
 
   const publish = (path: string, own: AdminRequests.Parameters, body: Uint8Array, options: HttpPublishOptions) => {
-    const { headers, parameters } = requestOf(options)
+    const request = requestOf(options)
+    if (request instanceof HeadersError) return Effect.fail(refused(`INVALID_HEADERS: ${request.reason}`))
+    const { headers, parameters } = request
     return Effect.asVoid(
       send({ method: "POST", path, parameters: { ...own, ...parameters }, body, ...headers && { headers } })
     )
@@ -317,8 +312,7 @@ export const make = Effect.fnUntraced(function*(
     publish: (topic, body, options = {}) => publish("/pub", { topic }, bytesOf(body), options),
     publishAll: (topic, bodies, options = {}) => {
       if (bodies.length === 0) return Effect.void
-      const sized = bodies.map(bytesOf).flatMap((body) => [int32(body.length), body])
-      return publish("/mpub", { topic, binary: true }, Buffer.concat([int32(bodies.length), ...sized]), options)
+      return publish("/mpub", { topic, binary: true }, batchOf(bodies), options)
     },
     createTopic: onTopic("create"),
     deleteTopic: onTopic("delete"),

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import { type AdminError, NsqdApi } from "../../../src/services/admin/index.ts"
+import { NodeClient } from "../../../src/services/client/index.ts"
 import { TestCluster } from "../../../src/testing/index.ts"
 
 /** The calls to the nsqd of a cluster. */
@@ -108,6 +109,17 @@ describe("NsqdApi", () => {
         "Refusal"
       )
     }).pipe(cluster))
+
+  it.live("headers that HTTP cannot carry refuse the publish, as nsqd does", () =>
+    Effect.gen(function*() {
+      const api = yield* NsqdApi.make("127.0.0.1:1")
+      for (const headers of [{ "two words": "x" }, { lines: "x\ny" }, { ends: " x" }]) {
+        const publishes = [api.publish("t", "x", { headers }), api.publishAll("t", ["x"], { headers })]
+        const reasons = yield* Effect.forEach(publishes, reasonOf)
+        const codes = reasons.map((reason) => reason._tag === "Refusal" ? reason.code : reason._tag)
+        assert.deepStrictEqual(codes, ["INVALID_HEADERS", "INVALID_HEADERS"])
+      }
+    }).pipe(Effect.provide(NodeClient.layer)))
 
   it.effect("a message that no consumer holds cannot be rejected", () =>
     Effect.gen(function*() {
