@@ -145,6 +145,7 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
       topicNotFound,
       channelNotFound,
       notDurable,
+      failure(400, "MISSING_ARG_CHANNEL", "the dead letters of each channel are in a topic of their own"),
       ...["from", "state", "limit", "json", "regex", "body_bytes", "budget"].map(invalidArgument)
     ],
     isOwn: true

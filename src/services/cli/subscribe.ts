@@ -18,7 +18,7 @@ const count = Flag.Int("count").pipe(
   Flag.optional
 )
 
-/** Writes the warnings of a consumer to standard error, for example that an nsqd cannot be reached. Repeated ones are written once. */
+/** Writes the warnings of a consumer to standard error, for example that an nsqd cannot be reached, but not the same line again. */
 const warnings = Effect.map(Console.Console, (console) => {
   let last = ""
   return Logger.make<unknown, void>(({ message }) => {
