@@ -69,24 +69,29 @@ const Chooser = <A extends object>({ choice, columns, kind, onChange, table }: {
 /** The number of rows rendered at first, and with each click on the button below them: a browser takes long for thousands. */
 const manyRows = 100
 
-/** A button that shows more of the rows of a long list; nothing if it shows all of them. */
-export const MoreRows = ({ all, onMore, shown, what }: {
-  readonly shown: number
-  readonly all: number
-  /** What the rows are, such as `topics`. */
-  readonly what: string
-  readonly onMore: () => void
-}) =>
-  shown >= all ? null : (
+/** Returns the first rows of a long list, and a button that shows more of them. `what` names the rows, such as `topics`. */
+export const useFirstRows = <A extends object>(
+  all: ReadonlyArray<A>,
+  what: string
+): { readonly shown: ReadonlyArray<A>; readonly more: ReactNode } => {
+  const [limit, setLimit] = useState(manyRows)
+  const shown = all.slice(0, limit)
+  const left = all.length - shown.length
+  const more = left > 0 && (
     <p className="more-rows">
-      <span>{Format.count(shown)} of {Format.count(all)} {what}</span>
-      <button type="button" onClick={onMore}>Show {Format.count(Math.min(manyRows, all - shown))} more</button>
+      <span>{Format.count(shown.length)} of {Format.count(all.length)} {what}</span>
+      <button type="button" onClick={() => setLimit(limit + manyRows)}>
+        Show {Format.count(Math.min(manyRows, left))} more
+      </button>
     </p>
   )
+  return { shown, more }
+}
 
 /**
  * A table whose first column names the row. Columns are grouped, and the user chooses which are shown; the browser stores the choice by
- * the kind of the table; a table without rows has no visible headings. The first 100 rows are rendered, and more on demand. Below 800 pixels each row is a card of names and figures; the explicit roles keep it a table for screen readers.
+ * the kind of the table; a table without rows has no visible headings. The first 100 rows are rendered, and more on demand. Below 800
+ * pixels each row is a card of names and figures; the explicit roles keep it a table for screen readers.
  */
 export const Table = <A extends object>({ caption, columns, empty, kind = caption, rows }: {
   readonly caption: string
@@ -98,7 +103,7 @@ export const Table = <A extends object>({ caption, columns, empty, kind = captio
   readonly empty?: ReactNode
 }) => {
   const [choice, setChoice] = useState(() => Chosen.stored(kind))
-  const [limit, setLimit] = useState(manyRows)
+  const firstRows = useFirstRows(rows, "rows")
   const known = columns.filter((column) => column !== undefined)
   const shown = known.filter((column, i) =>
     i === 0 || Chosen.isShown(choice, labelOf(column), column.isOptional !== true)
@@ -159,7 +164,7 @@ export const Table = <A extends object>({ caption, columns, empty, kind = captio
             </tr>
           </thead>
           <tbody role="rowgroup">
-            {rows.slice(0, limit).map(([key, row, className]) => (
+            {firstRows.shown.map(([key, row, className]) => (
               <tr key={key} role="row" className={className}>{cells((column) => column.cell(row))}</tr>
             ))}
             {rows.length === 0 && (
@@ -177,12 +182,7 @@ export const Table = <A extends object>({ caption, columns, empty, kind = captio
           )}
         </table>
       </div>
-      <MoreRows
-        shown={Math.min(limit, rows.length)}
-        all={rows.length}
-        what="rows"
-        onMore={() => setLimit(limit + manyRows)}
-      />
+      {firstRows.more}
     </section>
   )
 }

@@ -1,5 +1,5 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
-import { useMemo, useState } from "react"
+import { useMemo } from "react"
 import type { LiveNode, LivePoint } from "../../protocol/http/admin/AdminLive.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Away, Paused } from "../components/Badge.tsx"
@@ -12,7 +12,7 @@ import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
-import { type Column, MoreRows, Table } from "../components/Table.tsx"
+import { type Column, Table, useFirstRows } from "../components/Table.tsx"
 import { TombstoneTopic } from "../components/TombstoneTopic.tsx"
 import { Waiting } from "../components/Waiting.tsx"
 import { AdminClient } from "../core/api.ts"
@@ -156,20 +156,17 @@ const TopicSection = ({ point, points }: { readonly point: LivePoint; readonly p
 
 /** The largest number of topics without a filter. */
 const fewTopics = 20
-/** The number of topics rendered at first, and with each click on the button below them. */
-const manyTopics = 100
 
 /** The topics of a node, those with the largest backlogs first. Their figures are live; what is in a section is requested. */
 const Topics = ({ all, node }: { readonly node: string; readonly all: number }) => {
   const { points: live, topics } = useAtomValue(liveAtom)
   const points = useMemo(() => new NodePoints(node, live), [node, live])
   const [filter, setFilter] = useSearch("filter")
-  const [limit, setLimit] = useState(manyTopics)
   const wanted = points.topics.filter(({ topic }) =>
     TopicList.isWanted(topic, filter) ||
     topics.get(topic)?.channels.some((name) => TopicList.isWanted(name, filter)) === true
   )
-  const shown = wanted.slice(0, limit)
+  const { more, shown } = useFirstRows(wanted, "topics")
   return (
     <>
       {all > fewTopics && <Filter value={filter} onChange={setFilter} shown={wanted.length} all={all} />}
@@ -178,7 +175,7 @@ const Topics = ({ all, node }: { readonly node: string; readonly all: number }) 
           {shown.map((point) => <TopicSection key={point.topic} point={point} points={points} />)}
         </div>
       )}
-      <MoreRows shown={shown.length} all={wanted.length} what="topics" onMore={() => setLimit(limit + manyTopics)} />
+      {more}
     </>
   )
 }

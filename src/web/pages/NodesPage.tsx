@@ -1,6 +1,5 @@
 import { useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
-import { useState } from "react"
 import type { DaemonState, LiveNode } from "../../protocol/http/admin/AdminLive.ts"
 import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { NodeStatus } from "../../protocol/http/NodeResponse.ts"
@@ -8,7 +7,7 @@ import { Away, Badge, DaemonBadge, DrainBadge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Section } from "../components/Section.tsx"
-import { type Column, MoreRows, Table } from "../components/Table.tsx"
+import { type Column, Table, useFirstRows } from "../components/Table.tsx"
 import { AdminClient } from "../core/api.ts"
 import * as Format from "../core/format.ts"
 import * as NodeFigures from "../core/nodeFigures.ts"
@@ -36,12 +35,8 @@ const Lookupds = ({ node }: { readonly node: Node }) => {
 /** The largest number of topics listed at once; more are listed on demand. */
 const maxOpen = 8
 
-/** The number of topics rendered at first, and with each click on the button below them. */
-const manyTopics = 100
-
 const TopicBadges = ({ topics }: { readonly topics: NonNullable<Node["topics"]> }) => {
-  const [limit, setLimit] = useState(manyTopics)
-  const shown = topics.slice(0, limit)
+  const { more, shown } = useFirstRows(topics, "topics")
   return (
     <>
       <span className="badges">
@@ -56,7 +51,7 @@ const TopicBadges = ({ topics }: { readonly topics: NonNullable<Node["topics"]> 
           </Badge>
         ))}
       </span>
-      <MoreRows shown={shown.length} all={topics.length} what="topics" onMore={() => setLimit(limit + manyTopics)} />
+      {more}
     </>
   )
 }
