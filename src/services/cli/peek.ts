@@ -135,13 +135,16 @@ export const peek = Command.make(
     }
     const { json } = yield* root
     const { nsqds } = yield* target
+    const filter = {
+      ...Option.isSome(contains) && { contains: contains.value },
+      ...Option.isSome(where) && { json: where.value },
+      ...Option.isSome(regex) && { regex: regex.value }
+    }
     if (Option.isSome(to)) {
       return yield* range(yield* nsqds, topic, json, {
         to: yield* placeOf(to.value),
         ...Option.isSome(from) && { from: yield* placeOf(from.value) },
-        ...Option.isSome(contains) && { contains: contains.value },
-        ...Option.isSome(where) && { json: where.value },
-        ...Option.isSome(regex) && { regex: regex.value }
+        ...filter
       })
     }
     const wanted = Option.getOrElse(state, () => notFinished)
@@ -149,9 +152,7 @@ export const peek = Command.make(
       ...Option.isSome(channel) && { channel: channel.value },
       ...wanted !== "all" && { state: wanted },
       ...Option.isSome(from) && { from: from.value },
-      ...Option.isSome(contains) && { contains: contains.value },
-      ...Option.isSome(where) && { json: where.value },
-      ...Option.isSome(regex) && { regex: regex.value },
+      ...filter,
       ...full && { bodyBytes: wholeBody }
     }
     const nodes = yield* nsqds
