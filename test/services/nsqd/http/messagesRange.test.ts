@@ -4,7 +4,6 @@ import { Effect, Schema } from "effect"
 import * as Http from "node:http"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import { BrowsedMessage } from "../../../../src/protocol/http/MessagesResponse.ts"
-import { until } from "../../../../src/testing/index.ts"
 import { quiet } from "../broker/testing.ts"
 import { type Api, outcome, refusal, requestTo, serve } from "./api.ts"
 
@@ -70,7 +69,7 @@ describe("/messages/stream", () => {
       assert.strictEqual(end, "event: end\ndata: {}")
     }))
 
-  it.live("nsqd reads ahead no more than a part, and stops when the client disconnects", () =>
+  it.live("a client that disconnects in the middle of its range leaves nsqd free for others", () =>
     Effect.gen(function*() {
       const api = yield* start
       for (let i = 0; i < 40; i++) yield* api.request("POST", "/pub?topic=t", "x".repeat(1_000_000))
@@ -81,15 +80,9 @@ describe("/messages/stream", () => {
         }),
         (got) => Effect.sync(() => void got.destroy())
       )
-      let received = 0
-      response.once("readable", () => {
-        received += (response.read() as Buffer | null)?.length ?? 0
-      })
-      yield* until(() => received > 0)
+      yield* Effect.callback<void>((resume) => void response.once("readable", () => resume(Effect.void)))
       response.destroy()
-      // The connection is closed, and another request is served.
       assert.strictEqual((yield* messagesOf(api, "topic=t&from=40")).length, 1)
-      assert.isBelow(received, 40_000_000)
     }))
 
   it.live("errors are ordinary responses", () =>
