@@ -66,7 +66,8 @@ export const CommandPalette = ({ onClose }: { readonly onClose: () => void }) =>
   const onKeyDown = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 }[event.key]
     if (step !== undefined) setChosen(Math.max(0, Math.min(shown.length - 1, active + step)))
-    else if (event.key === "Enter") go(shown[active])
+    // What is shown may be behind the keys.
+    else if (event.key === "Enter") go((wanted === query ? shown : Palette.search(entries, query, maxShown))[active])
     else return
     event.preventDefault()
   }

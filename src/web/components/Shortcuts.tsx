@@ -15,9 +15,10 @@ const pages: ReadonlyArray<readonly [letter: string, route: Route.Route]> = [
 
 const isApple = /Mac|iPhone|iPad/.test(navigator.userAgent)
 
-/** Whether keys are for an input and not for the page. */
+/** Whether keys are for an input and not for the page. A dialog keeps the focus for a moment after it was closed. */
 const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null
+  target instanceof HTMLElement && target.closest("input, textarea, select, [contenteditable]") !== null &&
+  target.closest("dialog:not([open])") === null
 
 const Help = ({ onClose }: { readonly onClose: () => void }) => {
   const dialog = useRef<HTMLDialogElement>(null)
@@ -48,10 +49,19 @@ const Help = ({ onClose }: { readonly onClose: () => void }) => {
   )
 }
 
+/** The open dialog. Each time that one is opened has a number of its own. */
+interface Opened {
+  readonly dialog: "palette" | "help"
+  readonly number: number
+}
+
 /** The keyboard shortcuts of all pages, and a button for those without a keyboard. */
 export const Shortcuts = () => {
-  const [open, setOpen] = useState<"palette" | "help">()
+  const [open, setOpen] = useState<Opened>()
   const last = useRef("")
+  const show = (dialog: Opened["dialog"]) => setOpen((now) => ({ dialog, number: (now?.number ?? 0) + 1 }))
+  // The event of a closed dialog may follow the key that opens the next one.
+  const close = (closed: Opened) => setOpen((now) => now?.number === closed.number ? undefined : now)
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
       if (document.querySelector("dialog[open]") !== null) return
@@ -59,8 +69,8 @@ export const Shortcuts = () => {
       const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target)
       const before = last.current
       last.current = isPlain ? event.key : ""
-      if (isCommand || (isPlain && event.key === "/")) setOpen("palette")
-      else if (isPlain && event.key === "?") setOpen("help")
+      if (isCommand || (isPlain && event.key === "/")) show("palette")
+      else if (isPlain && event.key === "?") show("help")
       else {
         const route = isPlain && before === "g" ? pages.find(([letter]) => letter === event.key)?.[1] : undefined
         if (route === undefined) return
@@ -77,7 +87,7 @@ export const Shortcuts = () => {
         type="button"
         className="search"
         aria-keyshortcuts="Control+K Meta+K /"
-        onClick={() => setOpen("palette")}
+        onClick={() => show("palette")}
       >
         <svg
           width="16"
@@ -93,8 +103,8 @@ export const Shortcuts = () => {
         </svg>
         Go to <kbd aria-hidden="true">{isApple ? "⌘K" : "Ctrl K"}</kbd>
       </button>
-      {open === "palette" && <CommandPalette onClose={() => setOpen(undefined)} />}
-      {open === "help" && <Help onClose={() => setOpen(undefined)} />}
+      {open?.dialog === "palette" && <CommandPalette key={open.number} onClose={() => close(open)} />}
+      {open?.dialog === "help" && <Help key={open.number} onClose={() => close(open)} />}
     </>
   )
 }
