@@ -91,11 +91,6 @@ export const execute = (
   return error === undefined ? undefined : failed(error, { command, id })
 }
 
-/** Whether the client has sent anything since the last ping. */
-interface Hearing {
-  isHeard: boolean
-}
-
 /** Returns the connection, which reads nothing until it is resumed; `undefined` if the client has closed it meanwhile. */
 const accept = (incoming: IncomingMessage): WebSocket | undefined => {
   // nsqd has no subprotocols. `ws` would confirm the first one, and refuse a malformed list in its own words.
@@ -115,8 +110,7 @@ const listen = (
   stream: SubStream,
   limits: CommandLimits,
   websocket: WebSocket,
-  socket: Socket,
-  hearing: Hearing
+  socket: Socket
 ): Effect.Effect<never> =>
   Effect.callback((resume) => {
     const take = (command: string): void => {
@@ -136,9 +130,6 @@ const listen = (
       } catch (defect) {
         resume(Effect.die(defect))
       }
-    })
-    socket.on("data", () => {
-      hearing.isHeard = true
     })
     websocket.resume()
   })
@@ -167,22 +158,38 @@ const sendWaiting = Effect.fnUntraced(
   }
 )
 
-const run = Effect.fnUntraced(function*(stream: SubStream, websocket: WebSocket, socket: Socket, hearing: Hearing) {
+const giveUp = ({ consumer }: SubStream, websocket: WebSocket, what: string): Effect.Effect<void> =>
+  Effect.andThen(
+    Effect.logWarning(`HTTP: closing consumer(${consumer.stats().remoteAddress}): it ${what}`),
+    Effect.sync(() => websocket.terminate())
+  )
+
+const run = Effect.fnUntraced(function*(stream: SubStream, websocket: WebSocket, socket: Socket) {
   const { consumer, heartbeat, readyCount, subscription } = stream
   const turns = yield* Turns
   websocket.send(`{"event":"subscribed",${settingsOf(stream).slice(1)}`)
   subscription.setReady(readyCount)
   while (!consumer.isClosed && websocket.readyState === WebSocket.OPEN) {
-    const work = yield* Effect.timeoutOption(consumer.work, heartbeat)
-    const isSilent = work._tag === "None" && !hearing.isHeard
-    if (work._tag === "None") {
-      hearing.isHeard = false
-      websocket.ping()
-    }
-    if (!isSilent && (yield* sendWaiting(stream, turns, websocket, socket))) continue
-    const what = isSilent ? "has not responded to a ping" : `has read nothing for ${2 * heartbeat}ms`
-    yield* Effect.logWarning(`HTTP: closing consumer(${consumer.stats().remoteAddress}): it ${what}`)
-    return websocket.terminate()
+    yield* consumer.work
+    if (yield* sendWaiting(stream, turns, websocket, socket)) continue
+    return yield* giveUp(stream, websocket, `has read nothing for ${2 * heartbeat}ms`)
+  }
+})
+
+/**
+ * Sends pings, and completes when the client has sent nothing since the last one. Messages do not replace pings: they would time out
+ * and go to a client that is gone repeatedly, until the operating system notices that.
+ */
+const watch = Effect.fnUntraced(function*(stream: SubStream, websocket: WebSocket, socket: Socket) {
+  let isHeard = true
+  socket.on("data", () => {
+    isHeard = true
+  })
+  while (true) {
+    yield* Effect.sleep(stream.heartbeat)
+    if (!isHeard) return yield* giveUp(stream, websocket, "has not responded to a ping")
+    isHeard = false
+    websocket.ping()
   }
 })
 
@@ -199,10 +206,10 @@ export const send = (
     if (websocket === undefined) return Effect.void
     const goAway = (): void => websocket.close(goingAway)
     Upgrade.takeOver(socket, goAway)
-    const hearing: Hearing = { isHeard: true }
     return Effect.raceAllFirst([
-      run(stream, websocket, socket, hearing),
-      listen(stream, limits, websocket, socket, hearing),
+      run(stream, websocket, socket),
+      watch(stream, websocket, socket),
+      listen(stream, limits, websocket, socket),
       closed(outgoing)
     ]).pipe(
       Effect.catchDefect((defect) =>

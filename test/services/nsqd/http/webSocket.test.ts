@@ -46,11 +46,13 @@ const handshake = (headers = "", target = "/sub?topic=t&channel=c") =>
   `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${headers}\r\n`
 
 /** A connection that has sent a handshake, and what it has received. */
-const raw = Effect.fnUntraced(function*(port: number) {
+const raw = Effect.fnUntraced(function*(port: number, query = "") {
   const chunks: Array<Buffer> = []
   let isClosed = false
   const socket = yield* Effect.acquireRelease(
-    Effect.sync(() => Net.connect(port, "127.0.0.1", () => socket.write(handshake()))),
+    Effect.sync(() =>
+      Net.connect(port, "127.0.0.1", () => socket.write(handshake("", `/sub?topic=t&channel=c${query}`)))
+    ),
     (opened) => Effect.sync(() => opened.destroy())
   )
   socket.on("data", (chunk: Buffer) => chunks.push(chunk))
@@ -212,6 +214,20 @@ describe("GET /sub as a WebSocket", () => {
       assert.isTrue(silent.received().includes(Buffer.from([0x89, 0])))
       assert.isTrue(api.log.some((line) => line.includes("it has not responded to a ping")))
       assert.strictEqual(channelOf(api)?.subscriptions.length, 1)
+    }).pipe(Effect.provide(quiet)))
+
+  it.effect("a client that is gone is closed as well while messages time out and are sent to it again", () =>
+    Effect.gen(function*() {
+      const api = yield* serve()
+      const silent = yield* raw(api.port, "&heartbeat=1000&msg_timeout=400")
+      yield* publish(api, "x")
+      yield* until(() => silent.received().includes("\"attempts\":1"))
+      for (let i = 0; i < 40 && !silent.isClosed(); i++) {
+        yield* TestClock.adjust("100 millis")
+        for (let round = 0; round < 20; round++) yield* Effect.yieldNow
+      }
+      yield* until(silent.isClosed)
+      assert.isTrue(api.log.some((line) => line.includes("it has not responded to a ping")))
     }).pipe(Effect.provide(quiet)))
 
   it.live("a defect of a command ends its connection, and nothing else", () =>
