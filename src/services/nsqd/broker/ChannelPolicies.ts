@@ -150,11 +150,22 @@ export class ChannelPolicies implements PolicyOwner {
     return this.trimming?.excess(this.messages.unfinished)
   }
 
-  /** Removes messages beyond a limit, and expired ones that become dead letters. Only the channel's worker may run it; `undefined` if nothing has to be done. */
+  /**
+   * Removes messages beyond a limit, and expired ones that become dead letters. Only the channel's worker may run it; `undefined` if
+   * nothing has to be done.
+   */
   get removal(): Effect.Effect<void> | undefined {
-    if (this.trimming !== undefined && (this.excess?.count ?? 0) > 0) return this.trimmed
-    if (this.age?.isDue === true) return this.age.look
-    return this.isSweeping ? this.swept : undefined
+    const isOver = this.trimming !== undefined && (this.excess?.count ?? 0) > 0
+    return isOver || this.age?.isDue === true || this.isSweeping ? this.removed : undefined
+  }
+
+  /** All of them: what cannot be removed for now by one rule does not stop the others. */
+  private get removed(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      yield* this.trimmed
+      if (this.age?.isDue === true) yield* this.age.look
+      if (this.isSweeping) yield* this.swept
+    })
   }
 
   /** Removes the oldest waiting messages beyond the limits of depth and bytes. */

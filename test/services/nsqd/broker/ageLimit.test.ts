@@ -132,6 +132,17 @@ describe("max_age", () => {
         assert.deepStrictEqual(recording.bodies(), ["young", "younger"])
       })))
 
+    it.effect(`messages in flight beyond max_depth do not hide the age of the oldest (${durability})`, () =>
+      run(Effect.gen(function*() {
+        yield* join("t", "c", 3)
+        yield* send("t", ...numbers(3))
+        yield* untilIdle
+        yield* put({ match: "t/c", max_depth: 1, on_full: "drop_oldest" })
+        yield* put({ match: "t", max_age: "10s" })
+        yield* pass(12)
+        assert.include(yield* refusal(send("t", "late")), "topic t has unfinished messages older than 10s")
+      })))
+
     it.effect(`a topic without channels refuses publishes while it has older messages (${durability})`, () =>
       run(Effect.gen(function*() {
         yield* put({ match: "t", max_age: "10s", on_full: "drop_oldest" })

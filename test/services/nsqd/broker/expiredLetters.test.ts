@@ -69,6 +69,22 @@ for (const durability of ["memory", "synced"] as const) {
         assert.strictEqual((yield* topicOf("t.dlq")).depth, 15_000)
       })))
 
+    it.effect("moves them also when the channel looks for old messages at the same time", () =>
+      run(Effect.gen(function*() {
+        yield* put({ match: "t", ttl: "10s", on_expired: "dead_letter" })
+        yield* put({ match: "t/c", max_age: "1h", on_full: "drop_oldest" })
+        const channel = yield* channelOf("t", "c")
+        yield* TestClock.adjust("1 seconds")
+        yield* send("t", ...numbers(3))
+        // Between two sweeps, which are every 5 seconds.
+        yield* TestClock.adjust("11 seconds")
+        assert.strictEqual(channel.deadLetterCount, 0)
+        channel.lookAtAge()
+        yield* channel.removeExpired
+        yield* untilIdle
+        assert.strictEqual(channel.deadLetterCount, 3)
+      })))
+
     it.effect("moves messages whose own time-to-live is over, which the dead letter does not have", () =>
       run(
         Effect.gen(function*() {
