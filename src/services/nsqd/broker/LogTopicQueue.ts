@@ -83,18 +83,22 @@ export class LogTopicQueue implements TopicQueue {
     return this.log.channelNames
   }
   get oldest(): number {
-    return this.log.depth === 0 ? Infinity : this.found.acceptedAt
+    const { depth, handed } = this.log
+    return depth > 0 && this.found.sequence === handed ? this.found.acceptedAt : Infinity
   }
 
   get lookAtOldest(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       const { handed: sequence } = this.log
       if (this.log.depth === 0 || this.found.sequence === sequence) return Effect.void
-      this.found = { sequence, acceptedAt: Infinity }
-      return this.log.history.scan(sequence, ({ acceptedAt }) => {
-        this.found = { sequence, acceptedAt }
+      let found = Infinity
+      const scanned = this.log.history.scan(sequence, ({ acceptedAt }) => {
+        found = acceptedAt
         return false
       }, oldestBlockBytes)
+      return Effect.map(scanned, () => {
+        this.found = { sequence, acceptedAt: found }
+      })
     })
   }
 

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { Broker, Policies, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
-import { until, untilIdle } from "../../../../src/testing/index.ts"
+import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
 import * as durable from "./durable.ts"
 import { brokerWith, channelOf, join, numbers, send, topicOf } from "./testing.ts"
 
@@ -191,6 +191,23 @@ describe("max_age", () => {
       yield* pass(12)
       assert.include(yield* refusal(send("t", "b")), "older than 10s")
     }).pipe(Effect.provide(brokerWith())))
+
+  it.effect("the age of what waits in a topic is found when the disk can be read again", () =>
+    Effect.gen(function*() {
+      const broker = yield* durable.start()
+      const disk = yield* FaultyDisk
+      yield* broker.run(Effect.gen(function*() {
+        yield* put({ match: "t", max_age: "10s" })
+        disk.fail((operation) => operation === "read" ? "EIO" : undefined)
+        yield* send("t", "a")
+        yield* pass(12)
+        assert.include(broker.log(), "TOPIC(t): failed to look for old messages")
+        disk.fail(undefined)
+        yield* pass(2)
+        assert.include(yield* refusal(send("t", "b")), "older than 10s")
+      }))
+      yield* broker.stop
+    }).pipe(Effect.provide(durable.layer)))
 
   it.effect("a pattern with wildcards does not refuse the dead letters that it makes", () =>
     Effect.gen(function*() {
