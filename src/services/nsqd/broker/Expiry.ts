@@ -89,7 +89,8 @@ export class Expiry {
       if (acceptedNanos / 1e6 + ttlMillis <= this.now) return true
     }
     const expires = headerValue(frameHeaders(frames, position), expiryHeader)
-    return expires !== undefined && Number(expires) <= this.now
+    // An empty value is not a number, but JavaScript's `Number` makes it 0.
+    return expires !== undefined && Number(expires) <= this.now && expires !== ""
   }
 
   /** Removes the first messages of the span, at the head of the queue, that are expired; `concerns` was called for its batch. */

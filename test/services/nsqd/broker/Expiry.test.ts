@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import { Policies } from "../../../../src/services/nsqd/policies/Policies.ts"
 import { untilIdle } from "../../../../src/testing/index.ts"
@@ -30,6 +31,21 @@ for (const durability of ["memory", "synced"] as const) {
           yield* untilIdle
           assert.deepStrictEqual(recording.bodies(), ["new"])
           assert.deepStrictEqual([channel.depth, channel.expiredCount], [0, 2])
+        }))
+      }).pipe(Effect.scoped, Effect.provide(durable.layer)))
+
+    it.effect("ignores an nsq-expires that is not a number", () =>
+      Effect.gen(function*() {
+        const broker = yield* start
+        yield* broker.run(Effect.gen(function*() {
+          const values = ["", "soon", "NaN"]
+          for (const value of values) {
+            yield* publish("orders", Buffer.from(value || "empty"), { headers: { "nsq-expires": value } })
+          }
+          const { channel, recording } = yield* join("orders", "a", 10)
+          yield* untilIdle
+          assert.deepStrictEqual(recording.bodies(), ["empty", "soon", "NaN"])
+          assert.strictEqual(channel.expiredCount, 0)
         }))
       }).pipe(Effect.scoped, Effect.provide(durable.layer)))
 
