@@ -52,7 +52,7 @@ export class Policies extends Context.Service<Policies, {
   readonly remove: (match: string) => Effect.Effect<void, PoliciesError | StorageError>
   /** Whether a policy limits the publishes of single clients. */
   readonly limitsClients: () => boolean
-  /** Published after each change, when the resolved policies have it. Unbounded: a subscriber must keep up. */
+  /** Published after each change, when the resolved policies have it. A busy subscriber gets one for several changes. */
   readonly changes: PubSub.PubSub<void>
 }>()("effect-nsq/policies/Policies") {
   /** The policies of the options, and those of the `Storage`. Fails if these cannot be read. `Broker.layer` provides them. */
@@ -65,7 +65,7 @@ const make = Effect.gen(function*() {
   let current = new PolicySet(config, yield* loadPolicies)
   const topics = new Map<string, TopicPolicy>()
   const channels = new Map<string, Map<string, ChannelPolicy>>()
-  const changes = yield* PubSub.unbounded<void>()
+  const changes = yield* PubSub.sliding<void>(1)
   const alone = yield* Semaphore.make(1)
 
   const resolveAll = (): void => {
@@ -79,13 +79,13 @@ const make = Effect.gen(function*() {
   }
 
   const replace = (api: ReadonlyArray<Policy>): Effect.Effect<void, StorageError> =>
-    Effect.andThen(
-      savePolicies(api),
-      Effect.sync(() => {
+    savePolicies(api).pipe(
+      Effect.andThen(Effect.sync(() => {
         current = new PolicySet(config, api)
         resolveAll()
-        PubSub.publishUnsafe(changes, undefined)
-      })
+      })),
+      Effect.andThen(PubSub.publish(changes, undefined)),
+      Effect.asVoid
     )
 
   const serialized = <A, E>(change: Effect.Effect<A, E>) => alone.withPermit(Effect.uninterruptible(change))

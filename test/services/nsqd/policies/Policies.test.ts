@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, PubSub } from "effect"
 import * as NsqdOptions from "../../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Policies } from "../../../../src/services/nsqd/policies/Policies.ts"
 import { Storage } from "../../../../src/services/nsqd/storage/Storage.ts"
@@ -23,6 +23,15 @@ describe("Policies", () => {
       assert.strictEqual(again.channel("orders", "billing").maxAttempts, 3)
       yield* policies.remove("orders")
       assert.deepStrictEqual([topic.maxDepth, channel.maxAttempts, channel.deadLetter], [10, 0, "{topic}.dlq"])
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("a subscriber that is busy gets one event for several changes", () =>
+    Effect.gen(function*() {
+      const policies = yield* Policies.make
+      const changes = yield* PubSub.subscribe(policies.changes)
+      for (let depth = 1; depth <= 100; depth++) yield* policies.put({ match: "orders", max_depth: depth })
+      assert.strictEqual(yield* PubSub.remaining(changes), 1)
+      assert.strictEqual(policies.topic("orders").maxDepth, 100)
     }).pipe(Effect.provide(memory)))
 
   it.effect("a policy replaces the one with the same pattern", () =>
