@@ -2,7 +2,7 @@
  * `/topic/redrive` (docs/protocol/http.md#redrive): publishes dead letters again, says how far that is, and cancels it. One redrive of
  * a topic runs at a time.
  */
-import { Cause, Clock, Effect, Exit, Fiber, type Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, type Scope, Semaphore } from "effect"
 import { ChannelName, isChannelName, isTopicName } from "../../../protocol/client/Names.ts"
 import type { RedriveProgress } from "../../../protocol/http/RedriveResponse.ts"
 import { Turns } from "../../core/Turns.ts"
@@ -45,6 +45,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
     const turns = yield* Turns
     const scope = yield* Effect.scope
     const jobs = new Map<string, Job>()
+    const alone = yield* Semaphore.make(1)
 
     const isRunning = (job: Job | undefined): boolean => job !== undefined && job.fiber.pollUnsafe() === undefined
 
@@ -106,7 +107,9 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
         BrokerError: refuse,
         StorageError: () => Effect.fail(new HttpFailure({ response: internalError }))
       }),
-      (handled) => Effect.provideService(handled, Broker, broker)
+      // The channel may have to be created between the check for another redrive and the beginning of this one.
+      alone.withPermit,
+      Effect.provideService(Broker, broker)
     )
 
     const existing = Effect.fnUntraced(function*({ target }: HttpRequest) {

@@ -78,6 +78,23 @@ describe("/topic/redrive", () => {
       assert.strictEqual(other.messageCount, 3)
     }).pipe(Effect.provide(quiet)))
 
+  it.live("of two requests at once only one begins a redrive", () =>
+    Effect.gen(function*() {
+      const api = yield* rejected
+      // As on a slow disk, the channel is created when both requests have arrived.
+      const { channel } = api.broker
+      const turns = Effect.forEach(Array.from({ length: 100 }), () => Effect.yieldNow, { discard: true })
+      Reflect.set(
+        api.broker,
+        "channel",
+        (...names: Parameters<typeof channel>) => Effect.andThen(turns, channel(...names))
+      )
+      const responses = yield* Effect.all([begin(api, ""), begin(api, "")], { concurrency: "unbounded" })
+      assert.strictEqual(responses.filter((response) => response === refusal(409, "REDRIVE_RUNNING")).length, 1)
+      yield* ended(api)
+      assert.strictEqual(api.broker.findTopic("t")?.messageCount, 6)
+    }).pipe(Effect.provide(quiet)))
+
   it.live("a request that is not valid is refused", () =>
     Effect.gen(function*() {
       const api = yield* rejected
