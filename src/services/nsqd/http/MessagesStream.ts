@@ -83,6 +83,7 @@ export const send = (stream: MessagesStream, outgoing: ServerResponse): Effect.E
   Effect.raceFirst(run(stream, outgoing), closed(outgoing)).pipe(
     // The status has been sent already, so only a premature end can report the failure to the client.
     Effect.catch(({ message }) => Effect.logError(`HTTP: failed to read messages - ${message}`)),
+    Effect.catchDefect((defect) => Effect.logError("HTTP: sending messages failed", defect)),
     Effect.ensuring(Effect.sync(() => {
       if (!outgoing.writableEnded) outgoing.destroy()
     }))

@@ -106,6 +106,7 @@ const run = Effect.fnUntraced(function*(stream: SubStream, outgoing: ServerRespo
 /** Sends the response until the client disconnects, the channel is closed, or the client does not read. */
 export const send = (stream: SubStream, outgoing: ServerResponse): Effect.Effect<void> =>
   Effect.raceFirst(run(stream, outgoing), closed(outgoing)).pipe(
+    Effect.catchDefect((defect) => Effect.logError("HTTP: sending messages failed", defect)),
     Effect.ensuring(Effect.sync(() => {
       if (!outgoing.writableEnded) outgoing.destroy()
     }))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import * as Http from "node:http"
 import * as Net from "node:net"
@@ -71,4 +71,18 @@ describe("MessagesStream", () => {
       yield* Fiber.join(fiber)
       assert.deepStrictEqual([outgoing.destroyed, outgoing.writableEnded], [true, false])
     }).pipe(Effect.provide(quiet)))
+
+  it.effect("a defect is logged, and ends the response before its end", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => {
+      lines.push(`${logLevel} ${String(message)}`)
+    })
+    return Effect.gen(function*() {
+      const { fiber, outgoing } = yield* start(() => Effect.die(new Error("broken")))
+      outgoing.emit("drain")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual([outgoing.destroyed, outgoing.writableEnded], [true, false])
+      assert.deepStrictEqual(lines, ["Error HTTP: sending messages failed,Error: broken"])
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  })
 })
