@@ -47,6 +47,8 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages of a large
         yield* act(() => page.getByRole("button", { name: "Show 20 more" }).click())
         yield* act(() => consumers.nth(consumerCount - 1).waitFor())
 
+        // The page before requests nothing any more.
+        yield* act(() => page.goto("about:blank"))
         paths.length = 0
         yield* view.open(`/nodes/${nsqd.http}`)
         const sections = page.locator("summary", { hasText: "topic_" })
