@@ -7,17 +7,10 @@ import * as ChannelSum from "../cluster/ChannelSum.ts"
 import { daemonFailure } from "./CliError.ts"
 
 /** The figures of a topic or of a channel. */
-export interface Figures {
+export interface Figures extends Omit<ChannelSum.ChannelSum, "backendDepth"> {
   readonly topic: string
   /** Empty for the topic's own queue. */
   readonly channel: string
-  readonly depth: number
-  readonly inFlight: number
-  readonly deferred: number
-  readonly messages: number
-  readonly requeues: number
-  readonly timeouts: number
-  readonly clients: number
   readonly paused: boolean
   /** The number of nsqds that have it. */
   readonly nodes: number

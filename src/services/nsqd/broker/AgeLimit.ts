@@ -2,7 +2,7 @@
  * The limit of age of a channel's messages (docs/policies.md#limits): its own, and that of its topic. Waiting messages that are older
  * are removed, and the time of the oldest message is known to the topic, which refuses publishes by it.
  *
- * Nothing happens per message: the channel's worker looks once a second, called by `AgeSweep`.
+ * Nothing happens per message: the channel's worker looks once a second, called by `PolicySweeps`.
  */
 import { Effect } from "effect"
 import { frameTimestampOffset, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"

@@ -10,13 +10,12 @@ import { type Durability, durabilityOf as rulesOf } from "../options/Durability.
 import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { Policies } from "../policies/Policies.ts"
 import { Storage } from "../storage/Storage.ts"
-import * as AgeSweep from "./AgeSweep.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
 import { ClientRates } from "./ClientRates.ts"
 import * as Drain from "./Drain.ts"
-import * as ExpirySweep from "./ExpirySweep.ts"
 import * as Locality from "./Locality.ts"
+import * as PolicySweeps from "./PolicySweeps.ts"
 import { type LatencyPlan, makePlan } from "./ProcessingLatency.ts"
 import { restore } from "./Restoring.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
@@ -219,8 +218,7 @@ const make = Effect.gen(function*() {
   yield* persistFirst
   yield* metadata.start
   yield* Effect.forkScoped(UnusedTopics.run(options, time, registry))
-  yield* Effect.forkScoped(ExpirySweep.run(registry.topics, policies))
-  yield* Effect.forkScoped(AgeSweep.run(registry.topics, policies))
+  yield* PolicySweeps.fork(registry.topics, policies)
 
   return Broker.of({
     startTime,

@@ -1,0 +1,68 @@
+/**
+ * What is done periodically for policies (docs/policies.md): expired messages are removed from channels without a ready consumer, and
+ * messages older than a limit of age are looked for. Each sweep runs only while a policy concerns it.
+ */
+import { Effect, PubSub, type Scope } from "effect"
+import type { Policy } from "../../../protocol/http/PoliciesResponse.ts"
+import type { Policies } from "../policies/Policies.ts"
+import type { Channel } from "./Channel.ts"
+import type { Topic } from "./Topic.ts"
+
+interface Sweep {
+  /** Between the end of one run and the begin of the next. */
+  readonly every: `${number} seconds`
+  readonly concerns: (policy: Policy) => boolean
+  readonly of: (topic: Topic) => Effect.Effect<void>
+}
+
+const removeExpired = ({ name, removeExpired, topic }: Channel): Effect.Effect<void> =>
+  Effect.catch(
+    removeExpired,
+    ({ message }) => Effect.logWarning(`CHANNEL(${topic}:${name}): failed to look for expired messages - ${message}`)
+  )
+
+const expiry: Sweep = {
+  every: "5 seconds",
+  concerns: ({ on_expired, ttl }) => ttl !== undefined || on_expired !== undefined,
+  of: ({ channels }) => Effect.forEach(channels, removeExpired, { discard: true })
+}
+
+/** A limit of age is late by the time between two runs at most. */
+const age: Sweep = {
+  every: "1 seconds",
+  concerns: ({ max_age }) => max_age !== undefined,
+  of: ({ channels, lookAtOldest, name, policy }) => {
+    for (const channel of channels) channel.lookAtAge()
+    if (policy.maxAgeMillis === 0) return Effect.void
+    return Effect.catch(
+      lookAtOldest,
+      ({ message }) => Effect.logWarning(`TOPIC(${name}): failed to look for old messages - ${message}`)
+    )
+  }
+}
+
+type PoliciesInForce = Pick<Policies["Service"], "changes" | "list">
+
+const repeat = (
+  topics: () => ReadonlyArray<Topic>,
+  policies: PoliciesInForce,
+  { concerns, every, of }: Sweep
+): Effect.Effect<never, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const changes = yield* PubSub.subscribe(policies.changes)
+    while (true) {
+      if (policies.list().some(concerns)) {
+        yield* Effect.forEach(topics(), of, { discard: true })
+        yield* Effect.sleep(every)
+      } else {
+        yield* PubSub.take(changes)
+      }
+    }
+  })
+
+/** Forks the sweeps into the Scope. */
+export const fork = (
+  topics: () => ReadonlyArray<Topic>,
+  policies: PoliciesInForce
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.forEach([expiry, age], (sweep) => Effect.forkScoped(repeat(topics, policies, sweep)), { discard: true })
