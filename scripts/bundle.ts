@@ -36,7 +36,7 @@ const withoutRequire = (code: string): string =>
   )
 
 const platform = Path.join(root, "node_modules", "@effect")
-const websockets = Path.join(root, "node_modules", "ws")
+const websockets = Path.join(root, "node_modules", "ws", Path.sep)
 
 const directImports: esbuild.Plugin = {
   name: "direct-imports",

@@ -53,6 +53,7 @@ export const originOf = ({ headers = {} }: BrowsedMessage): Origin | undefined =
   const channel = headers["nsq-origin-channel"] ?? ""
   const reason = headers["nsq-dead-reason"] ?? ""
   const timestamp = headers["nsq-origin-timestamp"] ?? ""
+  const expires = headers["nsq-origin-expires"]
   return {
     topic,
     channel,
@@ -67,7 +68,12 @@ export const originOf = ({ headers = {} }: BrowsedMessage): Origin | undefined =
         /^\d{1,19}$/.test(timestamp) ? new Date(Number(BigInt(timestamp) / 1_000_000n)).toISOString() : timestamp
       ],
       ["Attempts before", headers["nsq-origin-attempts"]],
-      ["Last consumer", headers["nsq-origin-client"]]
+      ["Last consumer", headers["nsq-origin-client"]],
+      // In ms since the Unix epoch; publishers may send anything.
+      [
+        "Own expiry",
+        expires !== undefined && /^\d{1,15}$/.test(expires) ? new Date(Number(expires)).toISOString() : expires
+      ]
     ]
   }
 }

@@ -19,6 +19,7 @@ describe("stored messages", () => {
         "nsq-origin-topic": "orders",
         "nsq-origin-channel": "billing",
         "nsq-origin-timestamp": "1785499200000000000",
+        "nsq-origin-expires": "1785499260000",
         "nsq-dead-reason": "max_attempts",
         traceparent: "00"
       }
@@ -26,6 +27,7 @@ describe("stored messages", () => {
     const origin = Storage.originOf(dead)
     assert.deepStrictEqual([origin?.topic, origin?.channel, origin?.reason], ["orders", "billing", "max_attempts"])
     assert.strictEqual(new Map(origin?.properties).get("First published"), "2026-07-31T12:00:00.000Z")
+    assert.strictEqual(new Map(origin?.properties).get("Own expiry"), "2026-07-31T12:01:00.000Z")
     assert.deepStrictEqual(Storage.otherHeaders(dead), [["traceparent", "00"]])
     assert.isUndefined(Storage.originOf({ ...message, headers: { traceparent: "00" } }))
   })
