@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { RetentionLimits } from "../../../../src/services/nsqd/log/Retention.ts"
@@ -11,6 +11,17 @@ const bodySize = 1000
 const segmentful = 80
 
 const nothing = (): void => {}
+
+/** A disk whose reads wait for the latch. */
+const readingBehind = (disk: Disk["Service"], latch: Latch.Latch) =>
+  Disk.of({
+    ...disk,
+    open: (path) =>
+      Effect.map(disk.open(path), (file) => ({
+        ...file,
+        read: (buffer, position) => Effect.andThen(latch.await, file.read(buffer, position))
+      }))
+  })
 
 /** Publishes messages of several segments and finishes them in the channel. */
 const publishAndFinish = Effect.fnUntraced(function*(log: OpenLog, name: string, count: number, from = 0) {
@@ -184,5 +195,43 @@ describe("Retention", () => {
       yield* TestClock.adjust("1 hour")
       yield* log.log.history.sweep
       assert.deepStrictEqual(numbersOf(yield* log.read(slow)), range(0, 3 * segmentful))
+    }).pipe(Effect.provide(layer)))
+})
+
+describe("Finishing old messages", () => {
+  it.effect("nothing changes if a channel reads on while no old message is found, also after a kill", () =>
+    Effect.gen(function*() {
+      const latch = yield* Latch.make()
+      const slow = readingBehind(yield* Disk, latch)
+      const first = yield* open().pipe(Effect.provideService(Disk, slow))
+      const channel = yield* first.channel("a")
+      yield* first.publish(range(0, 10))
+      const finishing = yield* Effect.forkChild(first.log.history.finishBefore(channel, 0), { startImmediately: true })
+      const delivered = yield* first.read(channel)
+      assert.deepStrictEqual(numbersOf(delivered), range(0, 10))
+      delivered.slice(0, 5).forEach(finish)
+      yield* latch.open
+      assert.strictEqual(yield* Fiber.join(finishing), 0)
+      assert.strictEqual(channel.floor, 6)
+      delivered.slice(5, 8).forEach(finish)
+      yield* TestClock.adjust(50)
+      yield* FaultyDisk.use((disk) => Effect.sync(() => disk.kill()))
+      const second = yield* open()
+      assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), range(8, 10))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("nothing is recorded if no old message is found", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const log = yield* open()
+      const channel = yield* log.channel("a")
+      yield* log.publish(range(0, 10))
+      yield* log.log.recorded
+      const states = (): ReadonlyArray<number> =>
+        Array.from(disk.files()).flatMap(([path, { length }]) => path.endsWith(".state") ? [length] : [])
+      const before = states()
+      assert.strictEqual(yield* log.log.history.finishBefore(channel, 0), 0)
+      yield* log.log.recorded
+      assert.deepStrictEqual(states(), before)
     }).pipe(Effect.provide(layer)))
 })
