@@ -118,7 +118,7 @@ export class LogHistory {
 
   // ---- retention
 
-  /** Keeps finished messages as `limits` says at each moment; `undefined` keeps none. */
+  /** Keeps finished messages as `limits` says at each moment; `undefined` keeps none. Before the first call all are kept. */
   retain(limits: () => RetentionLimits | undefined): void {
     this.host.retention.limits = limits
   }

@@ -26,8 +26,11 @@ export interface RetentionHost {
 
 export class Retention {
   private readonly host: RetentionHost
-  /** `undefined` keeps nothing. Set by the topic, whose policies may change at any time. */
-  limits: () => RetentionLimits | undefined = () => undefined
+  /**
+   * `undefined` keeps nothing. Set by the topic, whose policies may change at any time. Until then everything is kept: a start may
+   * already remove segments, before it is known which of them policies keep.
+   */
+  limits: () => RetentionLimits | undefined = () => ({ millis: Infinity, bytes: Infinity })
 
   constructor(host: RetentionHost) {
     this.host = host

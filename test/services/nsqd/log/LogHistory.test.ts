@@ -198,6 +198,27 @@ describe("Retention", () => {
     }).pipe(Effect.provide(layer)))
 })
 
+describe("A start", () => {
+  it.effect("a start that finds messages missing keeps the finished ones, whose limits are set after it", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const first = yield* open()
+      keep(first, {})
+      yield* publishAndFinish(first, "a", 3 * segmentful)
+      const kept = yield* segmentsOf
+      assert.isAtLeast(kept, 3)
+      disk.kill()
+      const [path, bytes] = Array.from(disk.files()).filter(([path]) => path.endsWith(".segment")).toSorted().at(-1)!
+      disk.put(path, bytes.subarray(0, 2000))
+      const second = yield* open()
+      keep(second, {})
+      yield* TestClock.adjust(50)
+      assert.strictEqual(yield* segmentsOf, kept)
+      yield* second.log.history.seek(yield* second.channel("a"), 1, nothing)
+      assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))).slice(0, 100), range(0, 100))
+    }).pipe(Effect.provide(layer)))
+})
+
 describe("Finishing old messages", () => {
   it.effect("nothing changes if a channel reads on while no old message is found, also after a kill", () =>
     Effect.gen(function*() {

@@ -88,6 +88,7 @@ const history = Effect.fnUntraced(function*(
       note: () => {},
       refusal: () => undefined
     }).pipe(Scope.provide(scope))
+    log.history.retain(() => undefined)
     ids = new GuidGenerator(1)
     if (log.lastIssued !== undefined) ids.continueAfter(log.lastIssued)
     log.onCommitted(() => {

@@ -170,6 +170,7 @@ export const open = Effect.fnUntraced(function*(changed: Partial<TopicLogOptions
     note: (_, error) => void (failure = error),
     refusal: () => undefined
   }).pipe(Scope.provide(scope))
+  log.history.retain(() => undefined)
   return new OpenLog(log, () => failure, Scope.close(scope, Exit.void), () => clock.currentTimeNanosUnsafe())
 })
 
