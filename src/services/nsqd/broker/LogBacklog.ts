@@ -40,8 +40,6 @@ export class LogBacklog implements WaitingMessages {
   private readonly channel: ChannelLog
   private readonly memQueueSize: number
   private readonly reads: DiskReads
-  /** How often everything was dropped: the result of a read that was running at that time is discarded. */
-  private emptied = 0
 
   constructor(
     label: string,
@@ -81,7 +79,10 @@ export class LogBacklog implements WaitingMessages {
   // ---- returned messages
 
   keep(batch: MessageBatch): void {
-    this.channel.keepReturned(sequenceOf(batch), frameAttempts(batch.frames, 0))
+    const sequence = sequenceOf(batch)
+    // It may have been deleted while it was in flight to a consumer that has disconnected.
+    if (this.channel.hasFinished(sequence)) return
+    this.channel.keepReturned(sequence, frameAttempts(batch.frames, 0))
     this.memory.push(wholeBatch(batch))
   }
 
@@ -117,13 +118,8 @@ export class LogBacklog implements WaitingMessages {
   }
 
   get fetch(): Effect.Effect<boolean> {
-    const { emptied } = this
-    const read = Effect.uninterruptible(Effect.map(this.log.read(this.channel), (batch) => {
-      if (batch === undefined) return false
-      if (emptied === this.emptied) this.fetched.push(wholeBatch(batch))
-      return true
-    }))
-    return Effect.map(this.reads.attempt(read), (fetched) => fetched === true)
+    const read = Effect.uninterruptible(this.log.read(this.channel, (batch) => this.fetched.push(wholeBatch(batch))))
+    return Effect.map(this.reads.attempt(read), (fetched) => fetched !== undefined)
   }
 
   // ---- emptying and closing
@@ -212,7 +208,6 @@ export class LogBacklog implements WaitingMessages {
   private forget(): void {
     this.memory.takeAll()
     this.fetched.takeAll()
-    this.emptied++
   }
 }
 

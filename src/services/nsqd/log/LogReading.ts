@@ -27,6 +27,9 @@ export interface ReadingHost {
   readonly lost: (from: number, to: number) => void
 }
 
+/** Receives what a channel has taken, in the same step: what is dropped or moved then is dropped or moved before or behind it. */
+export type Taken = (batch: MessageBatch) => void
+
 export class LogReading {
   private readonly tail: LogTail
   private readonly reader: SegmentReader
@@ -57,8 +60,8 @@ export class LogReading {
   }
 
   /** See `TopicLog.read`. */
-  read(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, StorageError> {
-    return Effect.matchEffect(this.permit.withPermit(this.readFiles(channel)), {
+  read(channel: ChannelLog, taken: Taken = () => {}): Effect.Effect<MessageBatch | undefined, StorageError> {
+    return Effect.matchEffect(this.permit.withPermit(this.readFiles(channel, taken)), {
       onSuccess: (batch) => {
         this.host.health.readWorks(channel.name)
         return Effect.succeed(batch)
@@ -71,11 +74,14 @@ export class LogReading {
     })
   }
 
-  private readFiles(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, DiskError> {
+  private readFiles(channel: ChannelLog, taken: Taken): Effect.Effect<MessageBatch | undefined, DiskError> {
     return Effect.gen({ self: this }, function*() {
       for (;;) {
         const ready = this.next(channel)
-        if (ready !== undefined) return ready
+        if (ready !== undefined) {
+          taken(ready)
+          return ready
+        }
         const { wanted } = channel
         if (wanted === undefined) return undefined
         const found = yield* this.reader.read(wanted, this.host.handed())
@@ -86,8 +92,10 @@ export class LogReading {
         // While this was read, an earlier message may have been returned, or everything dropped.
         const { wanted: still } = channel
         if (still === undefined || still < found.first || still >= found.end) continue
-        const taken = channel.take(found)
-        if (taken !== undefined) return taken
+        const batch = channel.take(found)
+        if (batch === undefined) continue
+        taken(batch)
+        return batch
       }
     })
   }

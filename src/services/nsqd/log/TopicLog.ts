@@ -21,7 +21,7 @@ import { LogHandover } from "./LogHandover.ts"
 import { LogHealth } from "./LogHealth.ts"
 import { LogHistory } from "./LogHistory.ts"
 import { labelOf, type LogHost, type TopicLogOptions } from "./LogHost.ts"
-import { LogReading } from "./LogReading.ts"
+import { LogReading, type Taken } from "./LogReading.ts"
 import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { removeLog } from "./LogRemoval.ts"
 import { LogTail } from "./LogTail.ts"
@@ -306,9 +306,12 @@ export class TopicLog implements ChannelOwner {
     return this.reading.next(channel)
   }
 
-  /** Reads the channel's next messages; `undefined` if the channel has read all. Damaged messages are reported and passed over. */
-  read(channel: ChannelLog): Effect.Effect<MessageBatch | undefined, StorageError> {
-    return this.reading.read(channel)
+  /**
+   * Reads the channel's next messages; `undefined` if the channel has read all. Damaged messages are reported and passed over. `taken`
+   * gets them at the moment when they do not wait in the log any more.
+   */
+  read(channel: ChannelLog, taken?: Taken): Effect.Effect<MessageBatch | undefined, StorageError> {
+    return this.reading.read(channel, taken)
   }
 
   // ---- recording

@@ -3,8 +3,10 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Broker, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer, start } from "./durable.ts"
+import { gatedReads } from "./gatedReads.ts"
 import { channelOf, join, type Joined, numbers, send, topicOf } from "./testing.ts"
 
 const endings = ["stop", "kill"] as const
@@ -292,7 +294,48 @@ describe("a deletion of a durable topic or channel", () => {
   }
 })
 
+describe("a durable channel that is emptied", () => {
+  it.effect("a message that is published while messages before it are still read is delivered", () =>
+    Effect.gen(function*() {
+      const first = yield* start()
+      yield* first.run(Effect.andThen(channelOf("orders", "c"), send("orders", ...numbers(10))))
+      yield* first.stop
+      const { disk, reads } = yield* gatedReads
+      const second = yield* start().pipe(Effect.provideService(Disk, disk))
+      yield* second.run(Effect.gen(function*() {
+        yield* reads.close
+        const consumer = yield* join("orders", "c", 100)
+        yield* untilIdle
+        yield* consumer.channel.empty
+        yield* send("orders", "new")
+        yield* reads.open
+        yield* receive(consumer, "new")
+        assert.strictEqual(consumer.channel.unfinished, 0)
+      })).pipe(Effect.scoped)
+      yield* second.stop
+    }).pipe(Effect.provide(layer)))
+})
+
 describe("messages in flight in a durable channel", () => {
+  it.effect("a message that is deleted while its consumer has disconnected is not delivered after its timeout", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ requeueOnDisconnect: false })
+      yield* broker.run(Effect.gen(function*() {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const gone = yield* join("orders", "c", 1, { msgTimeout: 1000 })
+          yield* send("orders", "deleted")
+          yield* until(() => gone.recording.bodies().length === 1)
+        }))
+        const channel = yield* channelOf("orders", "c")
+        assert.isTrue(yield* channel.drop(1))
+        yield* TestClock.adjust("2 seconds")
+        const consumer = yield* join("orders", "c", 1)
+        yield* untilIdle
+        assert.deepStrictEqual([consumer.recording.bodies(), channel.unfinished], [[], 0])
+      })).pipe(Effect.scoped)
+      yield* broker.stop
+    }).pipe(Effect.provide(layer)))
+
   for (const ending of endings) {
     it.effect(`messages in flight are delivered again after a ${ending}, with their attempts`, () =>
       Effect.gen(function*() {
