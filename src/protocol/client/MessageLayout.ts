@@ -95,6 +95,18 @@ export interface StoredRecords {
 }
 
 /**
+ * Returns when the message of the frame at `position` was accepted, in ms since the Unix epoch. A double of its nanoseconds is exact to
+ * 256 ns.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const frameMillis = (frames: Buffer, position: number): number => {
+  const at = position + frameTimestampOffset
+  return (frames.readUInt32BE(at) * 2 ** 32 + frames.readUInt32BE(at + 4)) / 1e6
+}
+
+/**
  * Returns the attempts of the frame at `position`.
  *
  * @since 0.1.0

@@ -5,7 +5,8 @@
  * Nothing happens per message: the channel's worker looks once a second, called by `PolicySweeps`.
  */
 import { Effect } from "effect"
-import { frameTimestampOffset, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import type { WaitingMessages } from "./Backlog.ts"
@@ -37,17 +38,11 @@ type Limit = Pick<ChannelPolicy | TopicPolicy, "maxAgeMillis" | "onFull">
 /** What happens to a message that is too old. */
 type Removal = "drop" | "bury"
 
-/** When the message at `position` was accepted, in ms since the Unix epoch. A double of its nanoseconds is exact to 256 ns. */
-export const acceptedMillis = (frames: Buffer, position: number): number => {
-  const at = position + frameTimestampOffset
-  return (frames.readUInt32BE(at) * 2 ** 32 + frames.readUInt32BE(at + 4)) / 1e6
-}
-
 /** When the oldest message of a queue was accepted. The messages of a span have the order of publishing. */
 export const oldestIn = (queue: MemoryQueue): number => {
   let oldest = Infinity
   queue.forEach(({ batch, position }) => {
-    oldest = Math.min(oldest, acceptedMillis(batch.frames, position))
+    oldest = Math.min(oldest, frameMillis(batch.frames, position))
   })
   return oldest
 }
@@ -93,10 +88,7 @@ export class AgeLimit {
       const backlog = channel.backlog()
       this.isDue = false
       this.now = channel.wallMillis()
-      const limits = [this.own, this.topic].filter((limit) => this.removes(limit))
-      const buries = limits.some(({ onFull }) => onFull === "dead_letter")
-      // Messages that are only dropped need not be read, but deferred ones among them stay.
-      if (limits.length > 0 && !buries && backlog.deferred.count === 0) yield* this.dropUnread(backlog, limits)
+      if (this.dropsBefore(backlog, 0) > -Infinity) yield* this.dropUnread(backlog)
       while (!channel.isEnding()) {
         if (backlog.hasSpilled) yield* backlog.writeSpilled
         if (backlog.fetched.count === 0 && !backlog.load() && backlog.canFetch) yield* backlog.fetch
@@ -106,15 +98,25 @@ export class AgeLimit {
       }
       this.oldest = Math.min(oldestIn(backlog.memory), oldestIn(backlog.fetched))
       channel.eachInFlight((batch, position) => {
-        this.oldest = Math.min(this.oldest, acceptedMillis(batch.frames, position))
+        this.oldest = Math.min(this.oldest, frameMillis(batch.frames, position))
       })
     })
   }
 
-  private dropUnread(backlog: WaitingMessages, limits: ReadonlyArray<Limit>): Effect.Effect<void> {
-    if (backlog.dropBefore === undefined || this.channel.isEnding()) return Effect.void
-    const shortest = Math.min(...limits.map(({ maxAgeMillis }) => maxAgeMillis))
-    return Effect.matchEffect(backlog.dropBefore(this.now - shortest), {
+  /**
+   * Before this time, in ms since the Unix epoch, messages are dropped without being delivered to the channel; `-Infinity` if they become
+   * dead letters, or if deferred ones could be among them, which stay. `due` is when they are due, or 0.
+   */
+  private dropsBefore({ deferred }: WaitingMessages, due: number): number {
+    const limits = [this.own, this.topic].filter((limit) => this.removes(limit))
+    const isOther = limits.length === 0 || limits.some(({ onFull }) => onFull === "dead_letter")
+    if (isOther || deferred.count > 0 || due > this.now || this.channel.isEnding()) return -Infinity
+    return this.now - Math.min(...limits.map(({ maxAgeMillis }) => maxAgeMillis))
+  }
+
+  private dropUnread(backlog: WaitingMessages): Effect.Effect<void> {
+    if (backlog.dropBefore === undefined) return Effect.void
+    return Effect.matchEffect(backlog.dropBefore((due) => this.dropsBefore(backlog, due)), {
       onSuccess: (count) => Effect.sync(() => this.channel.noteDropped(count)),
       onFailure: ({ message }) =>
         Effect.logWarning(`${this.channel.label}: failed to look for old messages - ${message}`)
@@ -128,7 +130,7 @@ export class AgeLimit {
     for (const span of queue.takeAll()) {
       const { batch } = span
       while (removed < most && span.index < span.end) {
-        const removal = this.removalOf(acceptedMillis(batch.frames, span.position))
+        const removal = this.removalOf(frameMillis(batch.frames, span.position))
         if (removal === undefined || (removal === "bury" && this.channel.isBurialFull())) break
         if (removal === "bury") {
           this.channel.bury(batch.single(span.position))

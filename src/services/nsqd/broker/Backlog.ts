@@ -78,8 +78,8 @@ export interface WaitingMessages {
    * topic has no log.
    */
   readonly seek?: (sequence: number, begin: () => void) => Effect.Effect<void, StorageError>
-  /** Finishes the next messages of the topic's log that were accepted before `millis`; returns how many. */
-  readonly dropBefore?: (millis: number) => Effect.Effect<number, StorageError>
+  /** Finishes the next messages of the topic's log that are older; returns how many. See `LogHistory.finishBefore`. */
+  readonly dropBefore?: (before: (due: number) => number) => Effect.Effect<number, StorageError>
   /** Finishes a message of the topic's log that waits or is deferred. */
   readonly drop?: (sequence: number) => Effect.Effect<boolean, StorageError>
   /** Lets a deferred message of the topic's log wait. */

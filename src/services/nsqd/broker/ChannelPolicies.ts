@@ -168,19 +168,25 @@ export class ChannelPolicies implements PolicyOwner {
     })
   }
 
+  /** Whether a limit of depth or bytes removes messages now. */
+  private get canTrim(): boolean {
+    const { excess, messages } = this
+    if (excess === undefined || excess.count === 0 || messages.exiting || messages.moving !== undefined) return false
+    return !(excess.bury && this.burial?.isFull === true)
+  }
+
   /** Removes the oldest waiting messages beyond the limits of depth and bytes. */
   private get trimmed(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { messages } = this
-      while (true) {
-        const { excess } = this
+      while (this.canTrim) {
         const { backlog } = messages
-        if (excess === undefined || excess.count === 0 || messages.exiting || messages.moving !== undefined) break
-        if (excess.bury && this.burial?.isFull === true) break
         if (backlog.hasSpilled) yield* backlog.writeSpilled
         // Also with messages in memory: those on disk may be older.
         if (backlog.fetched.count === 0 && !backlog.load() && backlog.canFetch) yield* backlog.fetch
-        if (!backlog.isLoaded) break
+        // Meanwhile messages may have been finished or dropped, and the limit may have changed.
+        const { excess } = this
+        if (!backlog.isLoaded || excess === undefined || !this.canTrim) break
         removeOldest(backlog, Math.min(excess.count, trimmedAtOnce), (batch, position) => {
           if (excess.bury) return this.bury(batch.single(position), "limit", "")
           batch.settle(position, 1)
@@ -196,7 +202,7 @@ export class ChannelPolicies implements PolicyOwner {
   /** Removes waiting messages whose time-to-live is over. */
   get removeExpired(): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
-      const { expiry, messages, policy: { ttlMillis }, surroundings: { time, turns } } = this
+      const { expiry, messages, policy, surroundings: { time, turns } } = this
       if (!expiry.isSwept || messages.exiting) return
       if (expiry.buries) {
         // Dead letters are read first, which only the worker does.
@@ -209,9 +215,13 @@ export class ChannelPolicies implements PolicyOwner {
         if (!expiry.isTurnOver) break
         yield* turns.next
       }
-      const oldest = Number(time.wallNanos() / 1_000_000n) - ttlMillis
+      // The policy, and the queue, may change while the log is read.
+      const before = (): number =>
+        messages.exiting || messages.moving !== undefined || policy.ttlMillis === 0 || expiry.buries
+          ? -Infinity
+          : Number(time.wallNanos() / 1_000_000n) - policy.ttlMillis
       const { backlog } = messages
-      if (backlog.dropBefore !== undefined) expiry.noteDropped(yield* backlog.dropBefore(oldest))
+      if (backlog.dropBefore !== undefined) expiry.noteDropped(yield* backlog.dropBefore(before))
     })
   }
 

@@ -4,7 +4,8 @@
  * Hot path: a channel without a time-to-live pays one comparison per delivered run.
  */
 import { headerValue } from "../../../protocol/client/Headers.ts"
-import { frameHeaders, frameTimestampOffset, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { frameHeaders, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
 import type { Time } from "../../core/Time.ts"
 import type { ChannelPolicy } from "../policies/ResolvedPolicy.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"
@@ -82,12 +83,7 @@ export class Expiry {
   /** Whether the message at `position` of the batch that `concerns` was called for is expired. */
   isExpired(frames: Buffer, position: number): boolean {
     const { ttlMillis } = this.policy
-    if (ttlMillis > 0) {
-      const at = position + frameTimestampOffset
-      // A double is exact to 256 ns.
-      const acceptedNanos = frames.readUInt32BE(at) * 2 ** 32 + frames.readUInt32BE(at + 4)
-      if (acceptedNanos / 1e6 + ttlMillis <= this.now) return true
-    }
+    if (ttlMillis > 0 && frameMillis(frames, position) + ttlMillis <= this.now) return true
     const expires = headerValue(frameHeaders(frames, position), expiryHeader)
     // An empty value is not a number, but JavaScript's `Number` makes it 0.
     return expires !== undefined && Number(expires) <= this.now && expires !== ""

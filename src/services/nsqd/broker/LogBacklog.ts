@@ -171,8 +171,8 @@ export class LogBacklog implements WaitingMessages {
     })
   }
 
-  dropBefore(millis: number): Effect.Effect<number, StorageError> {
-    return this.log.history.finishBefore(this.channel, millis)
+  dropBefore(before: (due: number) => number): Effect.Effect<number, StorageError> {
+    return this.log.history.finishBefore(this.channel, before)
   }
 
   drop(sequence: number): Effect.Effect<boolean, StorageError> {

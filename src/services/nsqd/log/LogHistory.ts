@@ -3,6 +3,8 @@
  * to a place among them, and retains finished ones (docs/policies.md#retention).
  */
 import { Effect } from "effect"
+import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
+import { intactStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { Disk } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "./ChannelLog.ts"
@@ -18,6 +20,21 @@ import type { StateRecorder } from "./StateRecorder.ts"
 
 /** Bytes per read of messages that may all be young enough. */
 const finishBlockBytes = 64 * 1024
+
+/**
+ * The sequence of the first message of a record that was accepted from `millis` on, or the one behind it. The time in its header is that
+ * of its first message: the others were published while the commit before was written, or come from a disk queue. A damaged record
+ * waits for the channel, which reports it.
+ */
+const firstSince = (header: LogHeader, frames: Buffer, millis: number): number => {
+  const { acceptedAt, count, first } = header
+  if (acceptedAt >= millis) return first
+  const starts = intactStarts(header, frames)
+  if (starts === undefined) return first
+  let index = 0
+  while (index < count && frameMillis(frames, starts[index]!) < millis) index++
+  return first + index
+}
 
 /** What the history needs from its log. */
 export interface HistoryHost extends ScanHost {
@@ -97,22 +114,25 @@ export class LogHistory {
     )
   }
 
-  /** Finishes the messages that the channel would read next and that were accepted before `millis`; returns how many. */
-  finishBefore(channel: ChannelLog, millis: number): Effect.Effect<number, StorageError> {
+  /**
+   * Finishes the messages that the channel would read next and that were accepted before the time that `before` returns, in ms since the
+   * Unix epoch; returns how many. `before` is called for each record, with its due time or 0, because a policy may change, and the
+   * channel read on or be moved, while the log is read.
+   */
+  finishBefore(channel: ChannelLog, before: (due: number) => number): Effect.Effect<number, StorageError> {
     const { handover } = this.host
     return Effect.suspend(() => {
       if (channel.cursor >= handover.handed) return Effect.succeed(0)
-      let end = channel.cursor
-      const each: EachRecord = (header) => {
-        if (header.acceptedAt >= millis) return false
-        end = header.first + header.count
-        return true
+      let finished = 0
+      const each: EachRecord = (header, frames) => {
+        const from = Math.max(channel.cursor, header.first)
+        const to = Math.min(firstSince(header, frames, before(header.due)), handover.handed)
+        const count = channel.waiting + channel.deferredCount
+        channel.skip(from, to)
+        finished += count - channel.waiting - channel.deferredCount
+        return to === header.first + header.count
       }
-      return Effect.map(this.scan(channel.cursor, each, finishBlockBytes), () => {
-        const before = channel.waiting + channel.deferredCount
-        channel.skip(channel.cursor, Math.min(end, handover.handed))
-        return before - channel.waiting - channel.deferredCount
-      })
+      return Effect.map(this.scan(channel.cursor, each, finishBlockBytes), () => finished)
     })
   }
 

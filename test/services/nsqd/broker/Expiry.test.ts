@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { publish } from "../../../../src/broker.ts"
+import { Broker, publish } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import { Policies } from "../../../../src/services/nsqd/policies/Policies.ts"
 import { untilIdle } from "../../../../src/testing/index.ts"
@@ -98,3 +98,22 @@ for (const durability of ["memory", "synced"] as const) {
       }).pipe(Effect.scoped, Effect.provide(durable.layer)))
   })
 }
+
+describe("The time-to-live of messages that were moved into a log", () => {
+  it.effect("drops only the expired ones of those that came from one disk queue together", () =>
+    Effect.gen(function*() {
+      const broker = yield* durable.start({ durability: "memory", memQueueSize: 0 })
+      yield* broker.run(Effect.gen(function*() {
+        yield* Policies.use(({ put }) => put({ match: "orders", ttl: "10s" }))
+        const channel = yield* channelOf("orders", "a")
+        yield* send("orders", "old")
+        yield* TestClock.adjust("6 seconds")
+        yield* send("orders", "new", "newer")
+        yield* untilIdle
+        yield* Broker.use(({ setDurability }) => setDurability("orders", "synced"))
+        yield* TestClock.adjust("9 seconds")
+        yield* untilIdle
+        assert.deepStrictEqual([channel.depth, channel.expiredCount], [2, 1])
+      }))
+    }).pipe(Effect.scoped, Effect.provide(durable.layer)))
+})

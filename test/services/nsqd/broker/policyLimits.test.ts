@@ -7,8 +7,10 @@ import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import type { PublishedBodies } from "../../../../src/protocol/client/MessageBatch.ts"
 import { TopicName } from "../../../../src/protocol/client/Names.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer as durable, start } from "./durable.ts"
+import { gatedReads } from "./gatedReads.ts"
 import { brokerWith, channelOf, join, numbers, send, topicOf } from "./testing.ts"
 
 const put = (policy: Policy) => Policies.use((policies) => policies.put(policy))
@@ -89,6 +91,26 @@ describe("limits of a topic", () => {
       const again = yield* start()
       yield* again.run(Effect.gen(function*() {
         assert.strictEqual((yield* channelOf("t", "c")).depth, 5)
+      }))
+      yield* again.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("a limit that is removed while the oldest messages are read drops none of them", () =>
+    Effect.gen(function*() {
+      const broker = yield* start()
+      yield* broker.run(Effect.andThen(channelOf("t", "c"), send("t", ...numbers(10))))
+      yield* broker.stop
+      const { disk, reads } = yield* gatedReads
+      const again = yield* start().pipe(Effect.provideService(Disk, disk))
+      yield* again.run(Effect.gen(function*() {
+        const channel = yield* channelOf("t", "c")
+        yield* reads.close
+        yield* put({ match: "t", max_depth: 2, on_full: "drop_oldest" })
+        yield* untilIdle
+        yield* Policies.use(({ remove }) => remove("t"))
+        yield* reads.open
+        yield* untilIdle
+        assert.deepStrictEqual([channel.depth, channel.droppedCount], [10, 0])
       }))
       yield* again.stop
     }).pipe(Effect.provide(durable)))

@@ -227,7 +227,9 @@ describe("Finishing old messages", () => {
       const first = yield* open().pipe(Effect.provideService(Disk, slow))
       const channel = yield* first.channel("a")
       yield* first.publish(range(0, 10))
-      const finishing = yield* Effect.forkChild(first.log.history.finishBefore(channel, 0), { startImmediately: true })
+      const finishing = yield* Effect.forkChild(first.log.history.finishBefore(channel, () => 0), {
+        startImmediately: true
+      })
       const delivered = yield* first.read(channel)
       assert.deepStrictEqual(numbersOf(delivered), range(0, 10))
       delivered.slice(0, 5).forEach(finish)
@@ -241,6 +243,35 @@ describe("Finishing old messages", () => {
       assert.deepStrictEqual(numbersOf(yield* second.read(yield* second.channel("a"))), range(8, 10))
     }).pipe(Effect.provide(layer)))
 
+  it.effect("a limit that changes meanwhile holds for the messages that are read from then on", () =>
+    Effect.gen(function*() {
+      const log = yield* open()
+      const channel = yield* log.channel("a")
+      for (const number of range(0, 6)) yield* log.publish([2 * number, 2 * number + 1])
+      const limits = [Infinity, Infinity, -Infinity, Infinity]
+      assert.strictEqual(yield* log.log.history.finishBefore(channel, () => limits.shift() ?? Infinity), 4)
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), range(4, 12))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a channel that is moved meanwhile keeps the messages before those that are read", () =>
+    Effect.gen(function*() {
+      const latch = yield* Latch.make()
+      const slow = readingBehind(yield* Disk, latch)
+      const log = yield* open().pipe(Effect.provideService(Disk, slow))
+      keep(log, {})
+      const channel = yield* log.channel("a")
+      for (const number of range(0, 6)) yield* log.publish([number])
+      ;(yield* log.read(channel)).slice(0, 4).forEach(finish)
+      yield* log.log.history.seek(channel, 5, nothing)
+      const finishing = yield* Effect.forkChild(log.log.history.finishBefore(channel, () => Infinity), {
+        startImmediately: true
+      })
+      yield* log.log.history.seek(channel, 1, nothing)
+      yield* latch.open
+      assert.strictEqual(yield* Fiber.join(finishing), 2)
+      assert.deepStrictEqual(numbersOf(yield* log.read(channel)), range(0, 4))
+    }).pipe(Effect.provide(layer)))
+
   it.effect("nothing is recorded if no old message is found", () =>
     Effect.gen(function*() {
       const disk = yield* FaultyDisk
@@ -251,7 +282,7 @@ describe("Finishing old messages", () => {
       const states = (): ReadonlyArray<number> =>
         Array.from(disk.files()).flatMap(([path, { length }]) => path.endsWith(".state") ? [length] : [])
       const before = states()
-      assert.strictEqual(yield* log.log.history.finishBefore(channel, 0), 0)
+      assert.strictEqual(yield* log.log.history.finishBefore(channel, () => 0), 0)
       yield* log.log.recorded
       assert.deepStrictEqual(states(), before)
     }).pipe(Effect.provide(layer)))
