@@ -22,10 +22,16 @@ interface Waiting extends Letter {
   readonly batch: MessageBatch
 }
 
+/** Whether a limit of the dead-letter topic has refused the messages, which it takes together or not at all. */
+const isFull = (failure: BrokerError | StorageError): boolean =>
+  failure._tag === "BrokerError" && failure.reason._tag === "TopicFull"
+
 export class Burial {
   /** Messages that the dead-letter topic has stored. */
   stored = 0
   private waiting: Array<Waiting> = []
+  /** Messages that are stored together: fewer while their topic has no room for all of them. */
+  private most = lettersAtOnce
   private delayMillis = 0
   /** While the next attempt is waited for. */
   private isResting = false
@@ -98,8 +104,17 @@ export class Burial {
       })
       if (failure === undefined) {
         this.delayMillis = 0
+        this.most = Math.min(lettersAtOnce, 2 * this.most)
         this.progressed()
         continue
+      }
+      if (isFull(failure)) {
+        if (letters.length > 1) {
+          this.most = letters.length >> 1
+          continue
+        }
+        // It may be too large for a limit of its topic, where others have room.
+        this.waiting = [...this.waiting.filter((letter) => letter !== letters[0]), ...letters]
       }
       if (this.delayMillis === 0) {
         yield* Effect.logError(`${this.label}: failed to store dead letters, retrying - ${failure.message}`)
@@ -116,7 +131,7 @@ export class Burial {
   private next(): ReadonlyArray<Waiting> {
     let bytes = 0
     let count = 0
-    while (count < Math.min(lettersAtOnce, this.waiting.length) && (count === 0 || bytes < bytesAtOnce)) {
+    while (count < Math.min(this.most, this.waiting.length) && (count === 0 || bytes < bytesAtOnce)) {
       bytes += this.waiting[count++]!.frame.length
     }
     return this.waiting.slice(0, count)

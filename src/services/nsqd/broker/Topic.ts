@@ -189,7 +189,9 @@ export class Topic {
   put(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {
     if (this.isExiting) return Effect.fail(brokerError(BrokerErrorReason.Exiting()))
     if (this.moving !== undefined) {
-      return Effect.andThen(this.moving, Effect.suspend(() => this.put(bodies, deferMillis) ?? Effect.void))
+      // Nothing is stored yet. A channel of this topic whose dead letters come here waits for the end of this before it can be moved.
+      const moved = Effect.interruptible(this.moving)
+      return Effect.andThen(moved, Effect.suspend(() => this.put(bodies, deferMillis) ?? Effect.void))
     }
     const refusal = this.storage.refusal()
     if (refusal !== undefined && !this.ephemeral) {

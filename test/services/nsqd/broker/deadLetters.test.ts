@@ -11,8 +11,10 @@ import { Turns } from "../../../../src/services/core/Turns.ts"
 import * as BodyFilter from "../../../../src/services/nsqd/broker/BodyFilter.ts"
 import { browse } from "../../../../src/services/nsqd/broker/Browsing.ts"
 import { redrive } from "../../../../src/services/nsqd/broker/Redrive.ts"
+import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { FaultyDisk, type Idle, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer as durable, start } from "./durable.ts"
+import { gatedReads } from "./gatedReads.ts"
 import { brokerWith, channelOf, join, type Joined, numbers, send, topicOf } from "./testing.ts"
 
 const put = (policy: Policy) => Policies.use((policies) => policies.put(policy))
@@ -113,6 +115,74 @@ describe("max_attempts", () => {
       yield* until(() => consumer.channel.deadLetterCount === 1)
       assert.strictEqual((yield* topicOf("t.dlq")).depth, 1)
     }).pipe(Effect.provide(inMemory)))
+
+  it.effect("a topic that takes the dead letters of its own channels can be moved while one of them is stored", () =>
+    Effect.gen(function*() {
+      const first = yield* start({ durability: "written" })
+      const large = ["a", "b"].map((body) => body.repeat(600_000))
+      yield* first.run(Effect.gen(function*() {
+        yield* put({ match: "*", dead_letter: "dead" })
+        yield* channelOf("dead", "c")
+        for (const body of large) yield* send("dead", body)
+      }))
+      yield* first.stop
+      const { disk, reads } = yield* gatedReads
+      const second = yield* start({ durability: "written" }).pipe(Effect.provideService(Disk, disk))
+      yield* second.run(Effect.gen(function*() {
+        const consumer = yield* join("dead", "c", 1)
+        const message = yield* next(consumer)
+        yield* reads.close
+        consumer.subscription.setReady(2)
+        yield* untilIdle
+        const moving = yield* Effect.forkChild(Broker.use(({ setDurability }) => setDurability("dead", "synced")))
+        yield* untilIdle
+        assert.strictEqual(consumer.subscription.reject(keyOf(message), "bad"), "done")
+        yield* untilIdle
+        yield* reads.open
+        assert.strictEqual(yield* Fiber.join(moving), "synced")
+        yield* until(() => consumer.recording.bodies().length === 2)
+        assert.sameMembers(consumer.recording.bodies().map(([first]) => first!), ["a", "b"])
+      })).pipe(Effect.scoped)
+      yield* second.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("more messages than the dead-letter topic takes are moved as it gets room for them", () =>
+    Effect.gen(function*() {
+      yield* put({ match: "t.dlq", max_depth: 3 })
+      yield* channelOf("t.dlq", "all")
+      const consumer = yield* join("t", "c", 100)
+      yield* send("t", ...numbers(20))
+      for (const message of yield* received(consumer, 20)) consumer.subscription.reject(keyOf(message), "bad")
+      yield* untilIdle
+      assert.deepStrictEqual([consumer.channel.inFlightCount, consumer.channel.deadLetterCount], [17, 3])
+      const dead = yield* join("t.dlq", "all", 100)
+      const letters: Array<string> = []
+      for (let i = 0; i < 100 && letters.length < 20; i++) {
+        for (const letter of dead.recording.take()) {
+          letters.push(letter.body)
+          dead.subscription.finish(keyOf(letter))
+        }
+        yield* TestClock.adjust("2 seconds")
+        yield* untilIdle
+      }
+      assert.sameMembers(letters, [...numbers(20)])
+      assert.deepStrictEqual([consumer.channel.inFlightCount, consumer.channel.deadLetterCount], [0, 20])
+    }).pipe(Effect.scoped, Effect.provide(inMemory)))
+
+  it.effect("a message that is too large for the dead-letter topic does not hold up the others", () =>
+    Effect.gen(function*() {
+      yield* put({ match: "t.dlq", max_bytes: 100 })
+      const consumer = yield* join("t", "c", 100)
+      yield* send("t", "x".repeat(200), ...numbers(5))
+      for (const message of yield* received(consumer, 6)) consumer.subscription.reject(keyOf(message), "bad")
+      yield* untilIdle
+      yield* TestClock.adjust("10 seconds")
+      yield* untilIdle
+      assert.deepStrictEqual([consumer.channel.inFlightCount, consumer.channel.deadLetterCount], [1, 5])
+      yield* Policies.use(({ remove }) => remove("t.dlq"))
+      yield* TestClock.adjust("2 seconds")
+      yield* until(() => consumer.channel.deadLetterCount === 6)
+    }).pipe(Effect.scoped, Effect.provide(inMemory)))
 
   it.effect("a message that waits for the dead-letter topic is not moved if the channel is rewound to it", () =>
     Effect.gen(function*() {
