@@ -1,11 +1,11 @@
 /** `nsq sub` and `nsq tail`: print messages as they arrive, from a channel or from one of their own. */
-import { Console, Effect, Formatter, Logger, Option, Random, References, Stream } from "effect"
+import { Console, Effect, Logger, Option, Random, References, Stream } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Consumer, type Delivery, Topic } from "../client/index.ts"
-import { masked } from "../core/Masked.ts"
 import { daemonFailure, invalidArgument } from "./CliError.ts"
 import * as names from "./names.ts"
 import { root } from "./root.ts"
+import * as ServerNotices from "./ServerNotices.ts"
 import { target } from "./Target.ts"
 
 /** One message as an object of `--json`. */
@@ -18,18 +18,6 @@ const count = Flag.Int("count").pipe(
   Flag.optional
 )
 
-/** Writes the warnings of a consumer to standard error, for example that an nsqd cannot be reached, but not the same line again. */
-const warnings = Effect.map(Console.Console, (console) => {
-  let last = ""
-  return Logger.make<unknown, void>(({ message }) => {
-    const parts = Array.isArray(message) ? message : [message]
-    const line = masked(parts.map((part) => typeof part === "string" ? part : Formatter.format(part)).join(" "))
-    if (line === last) return
-    last = line
-    console.error(`nsq: ${line}`)
-  })
-})
-
 /**
  * Prints the messages of a channel, and finishes each when it is printed. Waits for an nsqd that cannot be reached; fails if all
  * known ones refuse permanently, for example because the secret is wrong.
@@ -37,7 +25,7 @@ const warnings = Effect.map(Console.Console, (console) => {
 const print = Effect.fnUntraced(function*(topic: string, channel: string, limit: number) {
   const { connection, servers } = yield* target
   const { json } = yield* root
-  const logger = yield* warnings
+  const notices = yield* ServerNotices.make
   yield* Effect.scoped(Effect.gen(function*() {
     const consumer = yield* Consumer.make({
       topic: Topic.bytes(topic),
@@ -47,6 +35,7 @@ const print = Effect.fnUntraced(function*(topic: string, channel: string, limit:
       maxInFlight: Math.min(200, limit),
       maxAttempts: 0
     })
+    yield* Effect.forkScoped(notices.watch(consumer.connectionStates))
     const printed = consumer.messages.pipe(
       Stream.take(limit),
       Stream.runForEach((delivery) =>
@@ -59,8 +48,8 @@ const print = Effect.fnUntraced(function*(topic: string, channel: string, limit:
     const refused = Effect.andThen(consumer.awaitConnected, Effect.never)
     yield* Effect.raceFirst(printed, Effect.mapError(refused, daemonFailure))
   })).pipe(
-    Effect.provide(Logger.layer([logger])),
-    Effect.provideService(References.MinimumLogLevel, "Warn")
+    Effect.provide(Logger.layer([notices.logger])),
+    Effect.provideService(References.MinimumLogLevel, "Info")
   )
 })
 

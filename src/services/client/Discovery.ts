@@ -13,6 +13,7 @@ import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
+import { ServerReport } from "./ServerReport.ts"
 
 /**
  * Addresses of nsqd to connect to, or of nsqlookupd to query.
@@ -245,14 +246,25 @@ export const make = Effect.fnUntraced(function*(
   const polls = Effect.fnUntraced(function*(address: string) {
     const hurried = yield* Queue.sliding<void>(1)
     hurries.push(hurried)
+    let isAway = false
+    const responds = Effect.logInfo(`nsqlookupd (${address}) responds again`).pipe(
+      Effect.provideService(ServerReport, { address, isAway: false })
+    )
     const poll = Effect.matchEffect(lookup(address, topic), {
       onSuccess: (found) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
           onLookup(address, undefined)
           known.set(address, found)
+          const isBack = isAway
+          isAway = false
+          return isBack ? responds : Effect.void
         }),
       onFailure: (error) =>
-        Effect.andThen(Effect.sync(() => onLookup(address, error)), Effect.logWarning(error.message))
+        Effect.suspend(() => {
+          onLookup(address, error)
+          isAway = true
+          return Effect.logWarning(error.message)
+        }).pipe(Effect.provideService(ServerReport, { address, isAway: true }))
     })
     const pollAfter = (millis: number) =>
       Stream.fromEffect(Effect.andThen(Effect.timeoutOption(Queue.take(hurried), millis), poll))

@@ -13,6 +13,7 @@ import * as Options from "./ConnectionOptions.ts"
 import { Connections, ConnectionState } from "./Connections.ts"
 import * as Discovery from "./Discovery.ts"
 import * as NsqdConnection from "./NsqdConnection.ts"
+import { ServerReport } from "./ServerReport.ts"
 
 const firstPause = "100 millis"
 const longestPause = "10 seconds"
@@ -95,6 +96,7 @@ export const run = Effect.fnUntraced(function*(
       }))
       return Effect.flatMap(Effect.timed(Effect.flip(used)), ([held, error]) =>
         Effect.logWarning(error.message).pipe(
+          Effect.provideService(ServerReport, { address, isAway: true }),
           Effect.andThen(Effect.sync(() => {
             connections.set(ConnectionState.Disconnected({ address, error }))
             settings.onUnavailable?.(address, error)

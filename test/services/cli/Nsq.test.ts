@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Queue } from "effect"
+import { Context, Effect, Exit, Layer, Queue } from "effect"
+import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import { daemon, daemonWith, failureOf, run, runAlone } from "./cli.ts"
 
 const printed = (...args: ReadonlyArray<string>) => Effect.map(run(args), ({ out }) => out)
@@ -126,6 +127,24 @@ describe("nsq", () => {
         runAlone(["sub", "t", "c", "--nsqd-tcp-address=127.0.0.1:1"], "", (line) => Queue.offerUnsafe(lines, line))
       )
       assert.strictEqual(yield* Queue.take(lines), "nsq: 127.0.0.1:1: connection refused")
+    }))
+
+  it.live("sub writes one line for each nsqd that it cannot reach, and one when an nsqd is connected", () =>
+    Effect.gen(function*() {
+      const free = yield* Effect.scoped(Effect.map(Layer.build(daemon), Context.get(Nsqd)))
+      const address = `127.0.0.1:${free.tcpPort}`
+      const lines = yield* Queue.unbounded<string>()
+      yield* Effect.forkScoped(
+        runAlone(
+          ["sub", "t", "c", "--nsqd-tcp-address=127.0.0.1:1", `--nsqd-tcp-address=${address}`],
+          "",
+          (line) => Queue.offerUnsafe(lines, line)
+        )
+      )
+      const unreachable = [yield* Queue.take(lines), yield* Queue.take(lines)]
+      assert.sameMembers(unreachable, ["nsq: 127.0.0.1:1: connection refused", `nsq: ${address}: connection refused`])
+      yield* Layer.build(daemonWith({ tcpAddress: address }))
+      assert.strictEqual(yield* Queue.take(lines), `nsq: ${address}: connected`)
     }))
 
   it.live("sub ends with the reason of nsqd if that refuses it for good", () =>
