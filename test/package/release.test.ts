@@ -22,6 +22,9 @@ const files = [
 
 const next = "99.0.0"
 
+/** The day in UTC. */
+const today = (): string => new Date().toISOString().slice(0, "YYYY-MM-DD".length)
+
 /** Makes a release in a repository with the remote `origin`; returns the text of a file in the tagged commit. */
 const release = Effect.fnUntraced(function*(origin: string) {
   const directory = yield* temporaryDirectory
@@ -49,14 +52,15 @@ describe("npm version", () => {
     "it sets the version in each file that has it, dates the changelog, commits and tags",
     () =>
       Effect.gen(function*() {
-        const today = new Date().toISOString().slice(0, 10)
+        const before = today()
         const read = yield* release("git@git.example.org:queues/effect-nsq.git")
+        const dated = new RegExp(`^## \\[Unreleased\\]\\n\\n## \\[${next}\\] - (.+)\\n\\n###`, "m").exec(
+          read("CHANGELOG.md")
+        )
+        // A release that is made at midnight has the day before or the day after.
+        assert.include([before, today()], dated?.[1])
         assert.include(read("src/services/core/Version.ts"), `packageVersion = "${next}"`)
         assert.strictEqual(JSON.parse(read("package-lock.json")).version, next)
-        assert.match(
-          read("CHANGELOG.md"),
-          new RegExp(`^## \\[Unreleased\\]\\n\\n## \\[${next}\\] - ${today}\\n\\n###`, "m")
-        )
         const chart = read("packaging/helm/effect-nsq/Chart.yaml")
         assert.include(chart, `\nversion: ${next}\nappVersion: "${next}"\n`)
         for (const file of manifests) {
