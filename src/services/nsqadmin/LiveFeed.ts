@@ -5,7 +5,12 @@
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
 import { BadRequest, type Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
-import type { HistoryResponse, LiveSample } from "../../protocol/http/admin/AdminLive.ts"
+import {
+  type HistoryResponse,
+  type LiveSample,
+  maxChannelsOfNode,
+  maxTopicsOfNode
+} from "../../protocol/http/admin/AdminLive.ts"
 import * as Figures from "./Figures.ts"
 import { History, type Range } from "./History.ts"
 import { Mutes } from "./Mutes.ts"
@@ -16,8 +21,7 @@ import { type Sample, Sampler } from "./Sampler.ts"
 /** Limit for topics in a request for history: the browser's client splits larger requests. */
 const maxTopics = 200
 
-/** Limits for the series of an nsqd, of which a page shows 100 topics at first. */
-const limitsOfNode: Figures.NodeLimits = { topics: 2000, channels: 500 }
+const limitsOfNode: Figures.NodeLimits = { topics: maxTopicsOfNode, channels: maxChannelsOfNode }
 
 /** Limits for the time of a range, in milliseconds. */
 const shortestSpan = 60_000

@@ -1,6 +1,11 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { useMemo } from "react"
-import type { LiveNode, LivePoint } from "../../protocol/http/admin/AdminLive.ts"
+import {
+  type LiveNode,
+  type LivePoint,
+  maxChannelsOfNode,
+  maxTopicsOfNode
+} from "../../protocol/http/admin/AdminLive.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Away, Paused } from "../components/Badge.tsx"
 import { Breadcrumb } from "../components/Breadcrumb.tsx"
@@ -31,16 +36,32 @@ class NodePoints {
   private readonly byName = new Map<string, LivePoint>()
   /** Those of the topics. */
   readonly topics: ReadonlyArray<LivePoint>
+  /** Those of the channels. */
+  readonly channels: ReadonlyArray<LivePoint>
 
   constructor(node: string, points: ReadonlyArray<LivePoint>) {
     const own = points.filter((point) => point.node === node)
     for (const point of own) this.byName.set(`${point.topic} ${point.channel}`, point)
     this.topics = own.filter(({ channel }) => channel === "")
+    this.channels = own.filter(({ channel }) => channel !== "")
   }
 
   of(topic: string, channel: string): LivePoint | undefined {
     return this.byName.get(`${topic} ${channel}`)
   }
+}
+
+/** States that a node has more topics or channels than have live figures. Nothing while it has not. */
+const Unlisted = ({ all, points }: { readonly points: NodePoints; readonly all: number }) => {
+  const listed = points.topics.length
+  return listed < maxTopicsOfNode || all <= listed ? null : (
+    <Notice kind="info">
+      {Format.count(listed)} of the {Format.quantity(all, "topic")}{" "}
+      of this node are listed and searched here: those with the largest backlogs there. The others are in the list of
+      {" "}
+      <Link to={Route.topics}>all topics</Link>.
+    </Notice>
+  )
 }
 
 /** Metrics of nsqd's process in Graphite. */
@@ -58,6 +79,13 @@ const Channels = ({ points, topic }: { readonly topic: TopicOnNode; readonly poi
   )
   return (
     <>
+      {rows.some(({ rate }) => rate === null) && points.channels.length >= maxChannelsOfNode && (
+        <Notice kind="info">
+          Rates are shown for {Format.count(maxChannelsOfNode)}{" "}
+          channels of a node, those of the topics with the largest backlogs. The page of the topic has the rates of
+          these channels.
+        </Notice>
+      )}
       <Table<FlowRows.FlowRow>
         caption={`Channels of ${topic.topic_name}`}
         kind="Channels"
@@ -169,6 +197,7 @@ const Topics = ({ all, node }: { readonly node: string; readonly all: number }) 
   const { more, shown } = useFirstRows(wanted, "topics")
   return (
     <>
+      <Unlisted all={all} points={points} />
       {all > fewTopics && <Filter value={filter} onChange={setFilter} shown={wanted.length} all={all} />}
       {shown.length > 0 && (
         <div className="sections">
@@ -224,14 +253,21 @@ const withoutCharts = (columns: ReadonlyArray<Column<FlowRows.FlowRow>>) =>
   columns.filter(({ name }) => name !== pastHour)
 
 /** The last known figures of an nsqd that does not respond. */
-const LastKnown = ({ node }: { readonly node: string }) => {
-  const { at, points } = useAtomValue(liveAtom)
-  const onNode = points.filter((point) => point.node === node)
-  const rows = onNode.filter(({ channel }) => channel === "").map((point) => FlowRows.ofPoint(point, "", 0))
-  const channels = onNode.filter(({ channel }) => channel !== "").map((point) => FlowRows.ofPoint(point, "", 0))
+const LastKnown = ({ all, node }: { readonly node: string; readonly all: number }) => {
+  const { at, points: live } = useAtomValue(liveAtom)
+  const points = useMemo(() => new NodePoints(node, live), [node, live])
+  const rows = points.topics.map((point) => FlowRows.ofPoint(point, "", 0))
+  const channels = points.channels.map((point) => FlowRows.ofPoint(point, "", 0))
   const classOf = ({ away }: FlowRows.FlowRow) => away === null ? undefined : "away"
   return (
     <>
+      <Unlisted all={all} points={points} />
+      {channels.length >= maxChannelsOfNode && (
+        <Notice kind="info">
+          The first {Format.count(maxChannelsOfNode)}{" "}
+          channels are listed: those of the topics with the largest backlogs.
+        </Notice>
+      )}
       <Table<FlowRows.FlowRow>
         caption="Channels on this node"
         kind="Channels"
@@ -301,7 +337,7 @@ export const NodePage = ({ node }: { readonly node: string }) => {
         ? (
           <>
             <NodeProcess node={live} now={at} />
-            <LastKnown node={node} />
+            <LastKnown node={node} all={live.topic_count} />
           </>
         )
         : (

@@ -1,5 +1,8 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { temporaryDirectory } from "../daemon.ts"
 import { Browser } from "./browser.ts"
 import { startAdmin, startLookupd, startNsqd } from "./cluster.ts"
 import { consume } from "./consumer.ts"
@@ -74,6 +77,41 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages of a large
         yield* view.open("/counter")
         yield* act(() => page.getByText("30", { exact: true }).first().waitFor())
         assert.notInclude(paths, "/api/counter")
+      }),
+    largeTimeout
+  )
+
+  it.effect(
+    "the page of an nsqd with more topics than have live figures there says how many are listed, and where the others are",
+    () =>
+      Effect.gen(function*() {
+        const { tab } = yield* Browser
+        const dataPath = yield* temporaryDirectory
+        const topics = Array.from({ length: 2030 }, (_, i) => ({
+          name: `topic_${String(i).padStart(4, "0")}`,
+          paused: false,
+          channels: [{ name: "c", paused: false }]
+        }))
+        writeFileSync(join(dataPath, "nsqd.dat"), JSON.stringify({ topics, version: "1.3.0" }))
+        const nsqd = yield* startNsqd([], { dataPath })
+        const admin = yield* startAdmin({ nsqdHttpAddresses: [nsqd.http] })
+        const view = yield* tab(admin.url)
+        const { act, page } = view
+        yield* view.open(`/nodes/${nsqd.http}`)
+        yield* act(() =>
+          page.getByText("2,000 of the 2,030 topics of this node are listed and searched here").waitFor()
+        )
+        yield* act(() => page.getByText("100 of 2,000 topics").waitFor())
+        // The channels of the first 500 topics have rates, those of the others a hint.
+        yield* act(() => page.getByLabel("Filter").fill("topic_0007"))
+        yield* act(() => page.locator("summary", { hasText: "topic_0007" }).click())
+        yield* act(() => page.getByRole("table", { name: "Channels of topic_0007" }).waitFor())
+        assert.strictEqual(yield* act(() => page.getByText("Rates are shown for 500 channels").count()), 0)
+        yield* act(() => page.getByLabel("Filter").fill("topic_1999"))
+        yield* act(() => page.locator("summary", { hasText: "topic_1999" }).click())
+        yield* act(() => page.getByText("Rates are shown for 500 channels of a node").waitFor())
+        yield* act(() => page.getByRole("link", { name: "all topics" }).click())
+        yield* act(() => page.getByText("2,030 of 2,030 topics").waitFor())
       }),
     largeTimeout
   )

@@ -112,6 +112,10 @@ export const LiveNode = Schema.Struct({
 })
 export type LiveNode = typeof LiveNode.Type
 
+/** Limits for the series of an nsqd, of which a page shows 100 topics at first. */
+export const maxTopicsOfNode = 2000
+export const maxChannelsOfNode = 500
+
 /** The kinds of warnings, each with a trigger of its own (docs/nsqadmin.md#warnings). */
 export const warningKinds = [
   "stuck_channel",
@@ -181,7 +185,7 @@ export const LiveSample = Schema.Struct({
   gone: Schema.Array(Schema.String),
   /**
    * The series of the requested topic or nsqd, in every event; empty without either. Of a topic all; of an nsqd those of the topics with
-   * the largest backlogs, and the channels of the first of these.
+   * the largest backlogs (`maxTopicsOfNode`), and the channels of the first of these (`maxChannelsOfNode`).
    */
   points: Schema.Array(LivePoint),
   daemons: Schema.Array(DaemonState),
