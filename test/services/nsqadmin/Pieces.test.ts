@@ -1,7 +1,7 @@
 /** The pieces of nsqadmin. */
 import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Queue } from "effect"
-import { FetchHttpClient, HttpRouter, HttpServerResponse } from "effect/http"
+import { FetchHttpClient, HttpClient, HttpRouter, HttpServerResponse } from "effect/http"
 import { Forbidden } from "../../../src/protocol/http/admin/AdminFailure.ts"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterActions } from "../../../src/services/cluster/ClusterActions.ts"
@@ -102,6 +102,17 @@ layer(Logger.layer([]), { excludeTestServices: true })("the pieces of nsqadmin",
         (yield* Effect.flip(Layer.build(Layer.provide(daemon, MemoryTransport.layer)))).message,
         /the piece transport has no effect where it is provided to the daemon's Layer/
       )
+    }))
+
+  it.effect("an HTTP client of the program does not end the start, and does not send the requests of nsqadmin", () =>
+    Effect.gen(function*() {
+      const client = Layer.succeed(
+        HttpClient.HttpClient,
+        HttpClient.make(() => Effect.die("nsqadmin uses the client of the program"))
+      )
+      const daemon = Nsqadmin.layerWith({ httpAddress: anyPort, lookupdHttpAddresses: [yield* lookupd] })
+      const context = yield* Layer.build(Layer.provide(daemon, client))
+      assert.deepStrictEqual((yield* Context.get(context, Cluster).topics).value, [])
     }))
 
   it("a replacement without effect does not compile", () => {

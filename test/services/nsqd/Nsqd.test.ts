@@ -368,6 +368,8 @@ layer(Logger.layer([]), { excludeTestServices: true })("Nsqd", (it) => {
       yield* Layer.build(Layer.provide(daemon, MemoryTransport.layer))
       const listening = Nsqd.layerWith({ tcpAddress: "127.0.0.1:0" }, { ...embedded, tcp: true })
       yield* Layer.build(Layer.provide(listening, NodeClient.layer))
+      // For requests of the program: nothing tells it from one that is meant for the daemon, which has its own.
+      yield* Layer.build(Layer.provide(listening, FetchHttpClient.layer))
       // A broker of the program gives out its own.
       yield* Layer.build(Layer.provide(daemon, Layer.fresh(daemon)))
       // The program states that it does not mean this daemon.
