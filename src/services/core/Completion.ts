@@ -9,20 +9,27 @@ import { Effect } from "effect"
 
 export type Completion<E = never, R = never> = Effect.Effect<void, E, R> | undefined
 
-/** Effects whose work has its place in the order already. */
-const placed = new WeakSet<object>()
+const place = Symbol("effect-nsq/core/Completion/place")
+
+/**
+ * The mark is a property of the Effect itself: to add each Effect to a WeakSet takes 0.7 us, more than to append the message that it
+ * waits for.
+ */
+interface Placed {
+  [place]?: true
+}
 
 /**
  * Marks the rest of work whose place in the order is fixed already, so that later work of the same client may begin before the Effect
- * has completed. Work without the mark may still be overtaken.
+ * has completed. Work without the mark may still be overtaken. The Effect must be one that was made for this work.
  */
-export const inOrder = <E, R>(rest: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> => {
-  placed.add(rest)
+export const inOrder = <E, R>(rest: Effect.Effect<void, E, R> & Placed): Effect.Effect<void, E, R> => {
+  rest[place] = true
   return rest
 }
 
 /** Whether the rest of some work is marked by `inOrder`. */
-export const isInOrder = <E, R>(rest: Effect.Effect<void, E, R>): boolean => placed.has(rest)
+export const isInOrder = <E, R>(rest: Effect.Effect<void, E, R> & Placed): boolean => rest[place] === true
 
 /** Returns the completion as an Effect, for callers that are not on the hot path. */
 export const toEffect = <E, R>(completion: Completion<E, R>): Effect.Effect<void, E, R> => completion ?? Effect.void

@@ -35,6 +35,44 @@ describe("RecentKeys", () => {
     }
   )
 
+  it("keys of any length and alphabet are distinct", () => {
+    const names = [
+      "",
+      "a",
+      "a\0",
+      "\u00e9",
+      "e\u0301",
+      "k".repeat(63),
+      "k".repeat(64),
+      "k".repeat(65),
+      `${"k".repeat(64)}l`,
+      "\u{1f600}"
+    ]
+    const keys = new RecentKeys()
+    for (const [at, name] of names.entries()) {
+      assert.isFalse(keys.has(name), name)
+      keys.note(name, at)
+      assert.isTrue(keys.has(name), name)
+    }
+    assert.strictEqual(keys.size, names.length)
+    for (const [at, name] of names.entries()) {
+      keys.forget(names.length, at)
+      assert.isFalse(keys.has(name), name)
+      assert.strictEqual(keys.size, names.length - at - 1)
+    }
+  })
+
+  it("a key that is noted repeatedly takes the place of one, while an older key remains", () => {
+    const keys = new RecentKeys()
+    keys.note("old", 0)
+    const before = process.memoryUsage().arrayBuffers
+    for (let time = 1; time <= 1_000_000; time++) keys.note("again", time)
+    assert.isBelow(process.memoryUsage().arrayBuffers - before, 1024 * 1024)
+    assert.deepStrictEqual([keys.size, keys.has("old"), keys.has("again")], [2, true, true])
+    keys.forget(2, 0)
+    assert.deepStrictEqual([keys.size, keys.has("old"), keys.has("again")], [1, false, true])
+  })
+
   it("a hundred thousand keys of a million are kept, the newest ones", () => {
     const keys = new RecentKeys()
     for (let number = 0; number < 1_000_000; number++) {

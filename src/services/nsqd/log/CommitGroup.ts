@@ -5,7 +5,7 @@
  *
  * Hot path: one copy per body, no object per message.
  */
-import type { Effect } from "effect"
+import type { Exit } from "effect"
 import type { GuidBlock } from "../../../protocol/client/Guid.ts"
 import {
   framesSize,
@@ -35,7 +35,7 @@ interface OpenRecord {
 }
 
 /** Continues a publisher that waits for the commit. */
-export type Resume = (effect: Effect.Effect<void, StorageError>) => void
+export type Resume = (result: Exit.Exit<void, StorageError>) => void
 
 export class CommitGroup {
   /** The sequence of the first message. */
@@ -48,7 +48,7 @@ export class CommitGroup {
   /** Publishers that wait for the commit. */
   readonly waiting: Array<Resume> = []
   /** The result, once the group is committed. */
-  result: Effect.Effect<void, StorageError> | undefined
+  result: Exit.Exit<void, StorageError> | undefined
 
   /** `expected` is the likely size of the group in bytes. */
   constructor(first: number, expected: number, buffers: RecordBuffers) {
@@ -128,7 +128,7 @@ export class CommitGroup {
   }
 
   /** Tells the publishers. */
-  complete(result: Effect.Effect<void, StorageError>): void {
+  complete(result: Exit.Exit<void, StorageError>): void {
     this.result = result
     for (const resume of this.waiting) resume(result)
   }

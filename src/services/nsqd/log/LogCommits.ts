@@ -104,6 +104,11 @@ export class LogCommits {
     return inOrder(this.stored(group))
   }
 
+  /** See `TopicLog.afterCommit`. */
+  afterCommit(done: (isStored: boolean) => void): void {
+    this.group.waiting.push(({ _tag }) => done(_tag === "Success"))
+  }
+
   /** See `LogFilling.append`. */
   appendBatch(batch: MessageBatch, nanos: bigint, due: number): Effect.Effect<number, StorageError> {
     let first = 0

@@ -242,6 +242,11 @@ export class TopicLog implements ChannelOwner {
     return refusal === undefined ? this.commits.append(bodies, nanos, ids, due) : Effect.fail(refusal)
   }
 
+  /** Calls `done` once when it is known whether the messages that were appended last are stored, before their publishers go on. */
+  afterCommit(done: (isStored: boolean) => void): void {
+    this.commits.afterCommit(done)
+  }
+
   private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {
     this.handover.noteDeferred(batches)
     const { read } = this.channels

@@ -1,10 +1,10 @@
 /** Publishes with a key: which of them are stored, in memory and in a log, with failures and over restarts. */
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Schema } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { publish } from "../../../../src/broker.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
-import { until, untilIdle } from "../../../../src/testing/index.ts"
+import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer, start } from "./durable.ts"
 import { brokerWith, join, topicOf } from "./testing.ts"
 
@@ -79,6 +79,45 @@ describe("publishes with a key", () => {
       }))
       yield* broker.stop
     }).pipe(Effect.provide(layer)))
+
+  it.effect("a key whose message could not be stored is free: a publish that waited for it stores its own message", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ policies: [window] })
+      const faulty = yield* FaultyDisk
+      yield* broker.run(send("other"))
+      let failures = 1
+      faulty.fail((operation, path) =>
+        operation === "write" && path.endsWith(".segment") && failures-- > 0 ? "EIO" : undefined
+      )
+      yield* broker.run(Effect.gen(function*() {
+        const first = yield* Effect.forkChild(Effect.exit(send("a", "first")), { startImmediately: true })
+        const second = yield* Effect.forkChild(Effect.exit(send("a", "second")), { startImmediately: true })
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(first)))
+        while (second.pollUnsafe() === undefined) yield* TestClock.adjust("100 millis")
+        if (Exit.isFailure(yield* Fiber.join(second))) yield* send("a", "second")
+        yield* send("a", "third")
+        const consumer = yield* join("t", "c", 10)
+        yield* until(() => consumer.recording.bodies().length === 2)
+        assert.deepStrictEqual(consumer.recording.bodies(), ["other", "second"])
+      }))
+      yield* broker.stop
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("a publisher that does not wait leaves its key taken, because its message is stored", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ policies: [window] })
+      yield* broker.run(Effect.gen(function*() {
+        yield* send("other")
+        const first = yield* Effect.forkChild(send("a", "first"), { startImmediately: true })
+        yield* Fiber.interrupt(first)
+        yield* send("a", "second")
+        assert.deepStrictEqual(yield* Effect.map(topicOf("t"), (topic) => topic.duplicateCount), 1)
+        const consumer = yield* join("t", "c", 10)
+        yield* until(() => consumer.recording.bodies().length === 2)
+        assert.deepStrictEqual(consumer.recording.bodies(), ["other", "first"])
+      }))
+      yield* broker.stop
+    }).pipe(Effect.scoped, Effect.provide(layer)))
 
   it.effect.prop(
     "over stops and kills, exactly the publishes of a durable topic whose key is not within the window are stored",
