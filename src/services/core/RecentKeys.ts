@@ -66,6 +66,12 @@ export class RecentKeys {
     return this.live > 0 && this.find(key) >= 0
   }
 
+  /** When the key was noted last; `undefined` for a key that is not known. */
+  timeOf(key: string): number | undefined {
+    const slot = this.live > 0 ? this.find(key) : -1
+    return slot < 0 ? undefined : this.times[this.slots[slot]! - 1]
+  }
+
   /** Adds a key at the end, or moves it there. */
   note(key: string, time: number): void {
     if (this.length === this.capacity) this.makeRoom()

@@ -9,7 +9,8 @@
  */
 import { Deferred, Effect, Semaphore } from "effect"
 import { dedupKeyHeader, headerValue } from "../../../protocol/client/Headers.ts"
-import { frameHeaders } from "../../../protocol/client/MessageBatch.ts"
+import { frameHeaders, frameTimestampOffset } from "../../../protocol/client/MessageBatch.ts"
+import { intactStarts } from "../../../protocol/storage/LogRecord.ts"
 import { type Completion, inOrder, isInOrder } from "../../core/Completion.ts"
 import { RecentKeys } from "../../core/RecentKeys.ts"
 import type { Time } from "../../core/Time.ts"
@@ -30,7 +31,7 @@ export class Deduplication {
   private readonly policy: TopicPolicy
   private readonly time: Time
   private readonly log: () => TopicLog | undefined
-  /** The keys whose message is stored, with its time in ms since the Unix epoch. */
+  /** The keys whose message is stored, with its time in monotonic ms: the wall clock may be set. */
   private readonly stored = new RecentKeys()
   private readonly pending = new Map<string, Pending>()
   private readonly loading = Semaphore.makeUnsafe(1)
@@ -55,7 +56,13 @@ export class Deduplication {
   }
 
   private now(): number {
-    return Number(this.time.wallNanos() / 1_000_000n)
+    return this.time.monotonicMillis()
+  }
+
+  /** The keys of messages after this time are within the window. */
+  private oldest(now: number): number {
+    const { dedupWindowMillis } = this.policy
+    return dedupWindowMillis > 0 ? now - dedupWindowMillis : -Infinity
   }
 
   /** Publishes with `put` unless the key is stored within the window. `count` is the number of messages. */
@@ -76,7 +83,9 @@ export class Deduplication {
   private first(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
     const now = this.now()
     this.expire(now)
-    if (this.stored.has(key)) {
+    const stored = this.stored.timeOf(key)
+    // Those that a log had may be in another order than their times.
+    if (stored !== undefined && stored > this.oldest(now)) {
       this.duplicates += count
       return undefined
     }
@@ -122,9 +131,8 @@ export class Deduplication {
 
   /** Forgets the keys outside of the window. */
   private expire(now: number): void {
-    const { dedupCount, dedupWindowMillis } = this.policy
-    const most = dedupCount > 0 ? dedupCount : defaultDedupCount
-    this.stored.forget(most, dedupWindowMillis > 0 ? now - dedupWindowMillis : -Infinity)
+    const { dedupCount } = this.policy
+    this.stored.forget(dedupCount > 0 ? dedupCount : defaultDedupCount, this.oldest(now))
   }
 
   /** Reads the keys within the window from the log. */
@@ -133,18 +141,25 @@ export class Deduplication {
       const log = this.log()
       if (this.isLoaded || log === undefined) return Effect.void
       const { dedupWindowMillis } = this.policy
+      const wall = Number(this.time.wallNanos() / 1_000_000n)
+      const now = this.now()
       const from = dedupWindowMillis > 0
-        ? log.history.sequenceAt(this.now() - dedupWindowMillis)
+        ? log.history.sequenceAt(wall - dedupWindowMillis)
         : Effect.succeed(log.history.start)
       return Effect.flatMap(
         from,
         (sequence) =>
-          log.history.scan(sequence, ({ acceptedAt, count, hasHeaders }, frames) => {
-            if (!hasHeaders) return true
-            for (let i = 0, at = 0; i < count; i++) {
+          log.history.scan(sequence, (header, frames) => {
+            // A damaged record has no keys: its messages are not delivered either.
+            const starts = header.hasHeaders ? intactStarts(header, frames) : undefined
+            if (starts === undefined) return true
+            for (let i = 0; i < header.count; i++) {
+              const at = starts[i]!
               const key = headerValue(frameHeaders(frames, at), dedupKeyHeader)
-              if (key !== undefined) this.stored.note(key, acceptedAt)
-              at += frames.readInt32BE(at) + 4
+              if (key === undefined) continue
+              const accepted = Number(frames.readBigInt64BE(at + frameTimestampOffset) / 1_000_000n)
+              // The clock may have been set back since.
+              this.stored.note(key, now - Math.max(0, wall - accepted))
             }
             this.expire(this.now())
             return true

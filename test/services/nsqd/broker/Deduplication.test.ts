@@ -4,7 +4,7 @@ import { Clock, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { publish } from "../../../../src/broker.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
-import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
+import { FaultyDisk, until, untilIdle, WallClock } from "../../../../src/testing/index.ts"
 import { layer, start } from "./durable.ts"
 import { brokerWith, join, topicOf } from "./testing.ts"
 
@@ -118,6 +118,61 @@ describe("publishes with a key", () => {
       }))
       yield* broker.stop
     }).pipe(Effect.scoped, Effect.provide(layer)))
+  it.effect("the window is the same if the wall clock is set back or ahead meanwhile", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_800_000_000_000)
+      const clock = yield* WallClock.WallClock
+      yield* send("a")
+      yield* clock.step(-3_600_000)
+      yield* send("b")
+      yield* clock.step(7_200_000)
+      yield* send("b")
+      assert.deepStrictEqual(yield* counts, [2, 1])
+      yield* clock.step(-7_200_000)
+      yield* TestClock.adjust("60 seconds")
+      yield* send("a")
+      yield* send("b")
+      assert.deepStrictEqual(yield* counts, [4, 1])
+    }).pipe(Effect.provide(brokerWith({ policies: [window] }).pipe(Layer.provideMerge(WallClock.layer)))))
+
+  it.effect("keys from before a restart leave the window in time if the wall clock was set back before it", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_800_000_000_000)
+      const clock = yield* WallClock.WallClock
+      const first = yield* start({ policies: [window] })
+      yield* first.run(send("a"))
+      yield* first.stop
+      yield* clock.step(-3_600_000)
+      const second = yield* start({ policies: [window] })
+      yield* second.run(Effect.gen(function*() {
+        yield* send("a")
+        assert.deepStrictEqual(yield* counts, [0, 1])
+        yield* TestClock.adjust("60 seconds")
+        yield* send("a")
+        assert.deepStrictEqual(yield* counts, [1, 1])
+      }))
+      yield* second.stop
+    }).pipe(Effect.provide(Layer.provideMerge(layer, WallClock.layer))))
+
+  it.effect("a damaged message of the log does not stop publishes with keys", () =>
+    Effect.gen(function*() {
+      const first = yield* start({ policies: [window] })
+      const two = [Buffer.from("a1"), Buffer.from("a2")]
+      yield* first.run(Effect.andThen(publish("t", two, { dedupKey: "a" }), send("b")))
+      yield* first.stop
+      yield* FaultyDisk.useSync((disk) => {
+        const path = Array.from(disk.files().keys()).find((name) => name.endsWith(".segment"))!
+        // The size of the first message.
+        disk.flipBit(path, 64, 7)
+      })
+      const second = yield* start({ policies: [window] })
+      yield* second.run(Effect.gen(function*() {
+        yield* send("b")
+        yield* send("c")
+        assert.deepStrictEqual(yield* counts, [1, 1])
+      }))
+      yield* second.stop
+    }).pipe(Effect.provide(layer)))
 
   it.effect.prop(
     "over stops and kills, exactly the publishes of a durable topic whose key is not within the window are stored",
