@@ -23,7 +23,10 @@ export interface LogStateChanges {
   /** The topic hands no messages from `sequence` on to its channels: it is paused or has no channels. */
   held(sequence: number): void
   released(): void
-  /** The messages from `from` up to, but not including, `to` do not exist: their write failed, or they are damaged. */
+  /**
+   * The messages from `from` up to, but not including, `to` do not exist: their write failed, they are damaged, or their segment was
+   * removed while an older one was needed.
+   */
   lost(from: number, to: number): void
   /** The last message id issued so far: its time unit and sequence number. */
   issued(unit: number, sequence: number): void

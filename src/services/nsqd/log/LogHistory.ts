@@ -66,6 +66,14 @@ export class LogHistory {
     return this.host.commits.end
   }
 
+  /** Calls `gap` for the messages behind the oldest one that the log does not have: all channels have finished them, or they are lost. */
+  forEachGap(gap: (from: number, to: number) => void): void {
+    const { segments } = this.host
+    segments.forEachGap(gap)
+    const { last } = segments
+    if (last !== undefined && last.end < this.end) gap(last.end, this.end)
+  }
+
   /** Whether all channels have finished the message. */
   isDoneWith(sequence: number): boolean {
     return sequence < this.host.handover.handed && this.host.channels.areDoneWith(sequence, sequence + 1)
@@ -103,12 +111,12 @@ export class LogHistory {
    * same moment, while nothing is read. Messages that the log does not have any more stay finished.
    */
   seek(channel: ChannelLog, sequence: number, begin: () => void): Effect.Effect<void, StorageError> {
-    const { channels, handover, reading, recorder, segments } = this.host
+    const { channels, handover, reading, recorder } = this.host
     return Effect.mapError(
       recorder.replace(reading.alone(Effect.sync(() => {
         begin()
         channels.move(channel, Math.max(this.start, Math.min(sequence, handover.handed)))
-        segments.forEachGap((from, to) => channel.skipLost(from, to))
+        this.forEachGap((from, to) => channel.skipLost(from, to))
       }))),
       StorageError.fromDisk
     )

@@ -67,9 +67,13 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
       return file?.kind === "segment" ? [file.number] : []
     }).sort((a, b) => a - b)
     const segments = new Segments()
+    const { gaps } = state
     firsts.forEach((first, index) => {
       const segment = new Segment(first, Path.join(directory, segmentFileName(first)))
-      segment.end = firsts[index + 1] ?? Infinity
+      const next = firsts[index + 1] ?? Infinity
+      // A segment behind it was removed, or a write behind it has failed.
+      const gap = gaps.find(({ from, to }) => from < next && next <= to)
+      segment.end = gap === undefined ? next : Math.max(first, gap.from)
       segments.add(segment)
     })
     const epoch = state.logEpoch ?? (yield* epochOfSegments(disk, segments.all))

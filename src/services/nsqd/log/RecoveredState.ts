@@ -134,6 +134,15 @@ export class RecoveredState implements LogStateChanges {
     return this.ranges
   }
 
+  /** The ranges of sequences that do not exist, ascending, as far as they do not touch. */
+  get gaps(): ReadonlyArray<{ readonly from: number; readonly to: number }> {
+    const lost = new SequenceSet(0)
+    for (const { from, to } of this.ranges) lost.add(from, to)
+    const gaps: Array<{ readonly from: number; readonly to: number }> = []
+    lost.forEachRange((from, to) => void gaps.push({ from, to }))
+    return gaps
+  }
+
   /** Whether the sequences from `from` up to, but not including, `to` do not exist. */
   isLost(from: number, to: number): boolean {
     const lost = new SequenceSet(from)

@@ -36,8 +36,8 @@ export interface RemovalHost {
   readonly isIdle: () => boolean
   /** Whether commits fail or are refused, so that each byte of space counts. */
   readonly needsSpace: () => boolean
-  /** Segments were forgotten. Adds to the state what the files of the segments have told until now. */
-  readonly trimmed: () => void
+  /** These segments were forgotten. Adds to the state what the files of the segments have told until now. */
+  readonly trimmed: (removed: Iterable<Segment>) => void
 }
 
 export class SegmentRemoval {
@@ -66,7 +66,7 @@ export class SegmentRemoval {
     if (last !== undefined && finished.has(last)) fork(writer.leave())
     segments.remove(finished)
     for (const segment of finished) this.removed.add(segment)
-    trimmed()
+    trimmed(finished)
     // A file that is still read must not get records of another segment.
     return reading.alone(Effect.andThen(
       reading.closeFile,

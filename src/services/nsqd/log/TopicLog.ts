@@ -101,7 +101,12 @@ export class TopicLog implements ChannelOwner {
       isDoneWith: (from, to) => to <= this.handover.handed && this.channels.areDoneWith(from, to),
       isIdle: () => this.commits.isIdle,
       needsSpace: () => this.health.isFailing("write") || host.refusal(0) !== undefined,
-      trimmed: () => this.encodeEnds(this.recorder.changes)
+      trimmed: (removed) => {
+        const { changes } = this.recorder
+        this.encodeEnds(changes)
+        // Between others: a channel that is moved back later must pass them.
+        for (const { end, first } of removed) if (first > this.history.start) changes.lost(first, end)
+      }
     })
     this.commits = new LogCommits(
       {
@@ -329,6 +334,7 @@ export class TopicLog implements ChannelOwner {
   private *encode(out: LogStateChanges, most: number): Generator<void, void> {
     out.epoch(this.logEpoch)
     this.encodeEnds(out)
+    this.history.forEachGap((from, to) => out.lost(from, to))
     this.handover.encode(out)
     yield* this.channels.encode(out, most)
   }

@@ -138,6 +138,55 @@ describe("Rewinding", () => {
     }).pipe(Effect.provide(layer)))
 })
 
+describe("Rewinding over removed messages", () => {
+  for (const ending of ["stop", "kill"] as const) {
+    it.effect(`a channel that is moved back after a ${ending} counts only messages that the log still has`, () =>
+      Effect.gen(function*() {
+        const disk = yield* FaultyDisk
+        const first = yield* open()
+        const channel = yield* first.channel("a")
+        for (const number of range(0, 4 * segmentful)) yield* first.publish([number], 0, bodySize)
+        // The oldest segment stays for one message, those behind it are removed.
+        ;(yield* first.read(channel)).slice(1, 4 * segmentful - 10).forEach(finish)
+        yield* first.log.recorded
+        yield* TestClock.adjust(50)
+        assert.strictEqual(yield* segmentsOf, 2)
+        yield* first.log.recorded
+        if (ending === "stop") yield* first.close
+        disk.kill()
+        const second = yield* open()
+        assert.isUndefined(second.health())
+        const moved = yield* second.channel("a")
+        assert.strictEqual(moved.waiting, 11)
+        yield* second.log.history.seek(moved, 1, nothing)
+        const { waiting } = moved
+        const again = numbersOf(yield* second.read(moved))
+        assert.strictEqual(waiting, again.length)
+        assert.isBelow(again.length, 2 * segmentful)
+        assert.includeMembers([...again], [0, ...range(4 * segmentful - 10, 4 * segmentful)])
+        assert.strictEqual(moved.waiting, 0)
+      }).pipe(Effect.provide(layer)))
+  }
+
+  it.effect("a channel that is moved back passes messages whose segment was removed after they were written last", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const first = yield* open()
+      const channel = yield* first.channel("a")
+      for (const number of range(0, 3 * segmentful)) yield* first.publish([number], 0, bodySize)
+      ;(yield* first.read(channel)).slice(1).forEach(finish)
+      yield* first.log.recorded
+      yield* TestClock.adjust(50)
+      yield* first.log.recorded
+      disk.kill()
+      const second = yield* open()
+      const moved = yield* second.channel("a")
+      yield* second.log.history.seek(moved, 1, nothing)
+      const { waiting } = moved
+      assert.strictEqual(waiting, (yield* second.read(moved)).length)
+    }).pipe(Effect.provide(layer)))
+})
+
 describe("Retention", () => {
   it.effect("without limits no finished segment stays", () =>
     Effect.gen(function*() {
