@@ -95,7 +95,10 @@ const scanFile = Effect.fnUntraced(function*(
   return true
 })
 
-/** The sequence of the first message from `millis` on, in ms since the Unix epoch, to the record: its messages share a commit. */
+/**
+ * The sequence of the first message from `millis` on, in ms since the Unix epoch, to the record: its messages share a commit. The search
+ * goes back from a segment that cannot tell when it began: a kill may have left it before its first record.
+ */
 export const sequenceAt = (
   host: ScanHost,
   millis: number,
@@ -109,7 +112,7 @@ export const sequenceAt = (
     while (low < high) {
       const middle = (low + high) >> 1
       const started = yield* startOf(all[middle]!)
-      if ((started ?? -Infinity) < millis) low = middle + 1
+      if ((started ?? Infinity) < millis) low = middle + 1
       else high = middle
     }
     const before = all[low - 1]

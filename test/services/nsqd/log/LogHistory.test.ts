@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Latch } from "effect"
 import { TestClock } from "effect/testing"
+import { segmentFileName } from "../../../../src/protocol/storage/LogFiles.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import type { RetentionLimits } from "../../../../src/services/nsqd/log/Retention.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
@@ -138,6 +139,31 @@ describe("Rewinding", () => {
     }).pipe(Effect.provide(layer)))
 })
 
+describe("A time", () => {
+  for (const damage of ["is empty after a kill", "is damaged at its beginning"]) {
+    it.effect(`the message of a time is found in front of a segment that ${damage}`, () =>
+      Effect.gen(function*() {
+        const disk = yield* FaultyDisk
+        yield* TestClock.setTime(1_000_000)
+        const first = yield* open()
+        yield* first.channel("a")
+        for (const number of range(0, 3 * segmentful)) {
+          yield* first.publish([number], 0, bodySize)
+          yield* TestClock.adjust(1000)
+        }
+        const { end } = first.log.history
+        disk.kill()
+        const paths = Array.from(disk.files().keys()).filter((path) => path.endsWith(".segment")).toSorted()
+        if (damage.startsWith("is empty")) disk.put(`/log/orders/${segmentFileName(end)}`, Buffer.alloc(4096))
+        else disk.flipBit(paths[2]!, 20)
+        const second = yield* open()
+        assert.strictEqual(yield* second.log.history.sequenceAt(0), 1)
+        assert.strictEqual(yield* second.log.history.sequenceAt(1_010_000), 11)
+        assert.strictEqual(yield* second.log.history.sequenceAt(1_000_000 + 1000 * (end - 2)), end - 1)
+      }).pipe(Effect.provide(layer)))
+  }
+})
+
 describe("Rewinding over removed messages", () => {
   for (const ending of ["stop", "kill"] as const) {
     it.effect(`a channel that is moved back after a ${ending} counts only messages that the log still has`, () =>
@@ -145,8 +171,7 @@ describe("Rewinding over removed messages", () => {
         const disk = yield* FaultyDisk
         const first = yield* open()
         const channel = yield* first.channel("a")
-        for (const number of range(0, 4 * segmentful)) yield* first.publish([number], 0, bodySize)
-        // The oldest segment stays for one message, those behind it are removed.
+        for (const number of range(0, 4 * segmentful)) yield* first.publish([number], 0, bodySize) // The oldest segment stays for one message, those behind it are removed.
         ;(yield* first.read(channel)).slice(1, 4 * segmentful - 10).forEach(finish)
         yield* first.log.recorded
         yield* TestClock.adjust(50)
