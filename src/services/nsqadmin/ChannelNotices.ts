@@ -13,6 +13,8 @@ export interface Observed {
   readonly channel: string
   readonly figures: ChannelFigures
   readonly window: ChannelWindow.Window
+  /** The previous causes, while the window is too short to judge because it began anew. */
+  readonly held: ReadonlyArray<Notice>
   /** Empty unless messages wait and consumers are connected. */
   readonly consumers: ReadonlyArray<Consumer>
   /** Since when every consumer of an nsqd has RDY 0 while messages wait there, in Unix milliseconds, by the address of the nsqd. */
@@ -124,6 +126,9 @@ function* consumed(observed: Observed, thresholds: Thresholds): Generator<Notice
       yield notice("growing_deferred", subject, text, { began })
     }
     isReported ||= isStuck || isRequeueing
+  } else {
+    yield* observed.held
+    isReported = observed.held.length > 0
   }
   yield* unready(observed, thresholds)
   yield* uneven(observed, thresholds)

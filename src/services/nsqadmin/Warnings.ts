@@ -25,6 +25,8 @@ export interface Watched {
 /** What is remembered of a channel for the next check. */
 interface Channel {
   readonly window: ChannelWindow.Window
+  /** Whether the window began anew because the nsqds of the channel changed, and is too short to judge since. */
+  readonly isUnjudged: boolean
   /** Since when every consumer of an nsqd has RDY 0 while messages wait there, by the address of the nsqd. */
   readonly unready: ReadonlyMap<string, number>
 }
@@ -47,8 +49,20 @@ const maxPerKind = 100
 /** Limit for daemons listed in a sentence. */
 const maxNamed = 5
 
-const sameNodes = (a: ClusterFigures, b: ClusterFigures): boolean =>
-  a.nodes.size === b.nodes.size && [...a.nodes].every((node) => b.nodes.has(node))
+/** The causes that are judged by a window. Their warnings hold while the window of the channel is too short again. */
+const judgedKinds = ["stuck_channel", "requeueing_channel", "growing_channel", "growing_deferred"] as const
+
+/**
+ * Returns the nsqds with which sums over nsqds jump: those that have come, or have come back with the figures of a time without samples,
+ * and those that are forgotten. One that is away is not among them, because its last figures remain in the sums.
+ */
+const changedNodes = (before: ClusterFigures, { nodes, seen }: ClusterFigures): ReadonlyArray<string> => [
+  ...[...nodes].filter((node) => !before.nodes.has(node)),
+  ...[...before.seen.keys()].filter((node) => !seen.has(node))
+]
+
+const hasChannel = ({ topics }: ClusterFigures, topic: string, channel: string, node: string): boolean =>
+  topics.get(topic)?.nodes.get(node)?.channels.has(channel) === true
 
 const channelKey = (topic: string, channel: string): string => `${topic} ${channel}`
 
@@ -80,16 +94,22 @@ function* watchChannels(
 ): Generator<void, WarningState["channels"], void> {
   // Sampling timed out.
   if (figures === before.figures) return before.channels
-  // Sums over other nsqds are not comparable.
-  const isComparable = before.figures !== undefined && sameNodes(before.figures, figures)
+  const last = before.figures ?? figures
+  const changed = changedNodes(last, figures)
   const channels = new Map<string, Channel>()
   for (const [topic, topicFigures] of figures.topics) {
     for (const [name, channel] of topicFigures.channels) {
       const key = channelKey(topic, name)
       const known = before.channels.get(key)
       const now = ChannelWindow.snapshotOf(channel, figures.at, at)
+      const isComparable = !changed.some((node) =>
+        hasChannel(figures, topic, name, node) || hasChannel(last, topic, name, node)
+      )
+      const window = ChannelWindow.observe(isComparable ? known?.window : undefined, now, period)
+      const isNew = known !== undefined && (known.isUnjudged || !isComparable)
       channels.set(key, {
-        window: ChannelWindow.observe(isComparable ? known?.window : undefined, now, period),
+        window,
+        isUnjudged: isNew && now.depth + now.deferred > 0 && ChannelWindow.changesOf(window, period) === undefined,
         unready: unreadyOf(
           known?.unready ?? noneUnready,
           ConsumerFlows.consumersOf(consumers, topic, name),
@@ -187,6 +207,13 @@ const ofVersions = function*(daemons: ReadonlyArray<DaemonState>): Generator<Not
   yield notice("versions_differ", {}, `nsqd versions differ: ${each.sort().join("; ")}`)
 }
 
+/** Returns the warnings about a channel that its window has caused. */
+const heldOf = ({ warnings }: WarningState, topic: string, channel: string): ReadonlyArray<Notice> =>
+  judgedKinds.flatMap((kind) => {
+    const held = warnings.get(keyOf({ kind, topic, channel, node: "" }))
+    return held === undefined ? [] : [held]
+  })
+
 /** The notices, and nothing after each topic, where others may have their turn. */
 const notices = function*(
   before: WarningState,
@@ -222,6 +249,7 @@ const notices = function*(
         channel,
         figures: channelFigures,
         window: known.window,
+        held: known.isUnjudged ? heldOf(before, topic, channel) : [],
         unready: known.unready,
         consumers: ConsumerFlows.consumersOf(consumers, topic, channel),
         wasUnconsumed: before.warnings.has(unconsumed),

@@ -176,6 +176,57 @@ describe("Warnings", () => {
       }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c } } }, clients: { "t c": clients } } })))
     })
 
+    it.effect("the warning about a stuck channel remains while one of its nsqds is away and when it is back", () => {
+      const c: Record<string, number> = { ...stuck }
+      const b = { topics: { t: { channels: { c: { ...stuck } } } }, fails: "" }
+      const jam = () =>
+        Object.assign(c, {
+          depth: (c["depth"] ?? 0) + 100,
+          message_count: (c["message_count"] ?? 0) + 100,
+          timeout_count: (c["timeout_count"] ?? 0) + 10
+        })
+      const eachSample = (count: number) =>
+        Effect.gen(function*() {
+          const found: Array<string> = []
+          for (let i = 0; i < count; i++) {
+            yield* repeat(1, jam)
+            for (const { kind, since } of yield* warnings) if (kind !== "daemon_gone") found.push(`${kind} ${since}`)
+          }
+          return found
+        })
+      const remains = (count: number) => Array.from({ length: count }, () => "stuck_channel 0")
+      return Effect.gen(function*() {
+        yield* latest
+        yield* repeat(7, jam)
+        b.fails = "connection refused"
+        assert.deepStrictEqual(yield* eachSample(3), remains(3))
+        b.fails = ""
+        assert.deepStrictEqual(yield* eachSample(10), remains(10))
+        // While the nsqds change, a drained channel ends it.
+        b.fails = "connection refused"
+        yield* repeat(1, jam)
+        b.fails = ""
+        yield* repeat(1, () => {
+          Object.assign(c, { depth: 0, in_flight_count: 0 })
+          Object.assign(b.topics.t.channels.c, { depth: 0, in_flight_count: 0 })
+        })
+        assert.deepStrictEqual(yield* kinds, [])
+      }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c } } } }, b })))
+    })
+
+    it.effect("an nsqd without the channel that comes or goes does not begin its observation anew", () => {
+      const c: Record<string, number> = { ...stuck }
+      const b = { topics: { other: { channels: { x: {} } } }, fails: "connection refused" }
+      return Effect.gen(function*() {
+        yield* latest
+        yield* repeat(7, () => {
+          b.fails = b.fails === "" ? "connection refused" : ""
+          Object.assign(c, { depth: (c["depth"] ?? 0) + 100, timeout_count: (c["timeout_count"] ?? 0) + 10 })
+        })
+        assert.include(yield* kinds, "stuck_channel")
+      }).pipe(withCluster(fakeCluster({ a: { topics: { t: { channels: { c } } } }, b })))
+    })
+
     it.effect("a channel that grows although it is consumed causes a warning from a depth on", () => {
       const c = { depth: 0, message_count: 0, client_count: 2 }
       return Effect.gen(function*() {
