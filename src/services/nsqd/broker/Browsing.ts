@@ -2,7 +2,7 @@
  * Shows messages of a durable topic without consuming them. The log is read beside its channels; what a channel has done with a
  * message is looked up when the message is wanted.
  *
- * Hot path: for one message among millions, the others are only searched for the bytes that they would have to contain.
+ * Hot path: for one message among millions, the records are only searched for the bytes that it has to contain.
  */
 import { Effect } from "effect"
 import { type Headers, headerValue, readHeaders } from "../../../protocol/client/Headers.ts"
@@ -21,14 +21,16 @@ import type { Time } from "../../core/Time.ts"
 import { finish, type Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "../log/ChannelLog.ts"
+import type { EachRecord } from "../log/LogScan.ts"
 import { SequenceSet } from "../log/SequenceSet.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { BodyFilter } from "./BodyFilter.ts"
+import type { Candidates } from "./BodySearch.ts"
 import type { Channel } from "./Channel.ts"
 import type { Consumer, Subscription } from "./Subscription.ts"
 
-/** Bytes per read if the filter is slow, so that other work has its turn soon. */
-export const slowBlockBytes = 64 * 1024
+/** Messages without a look at their bodies in one step. */
+const passedPerStep = 256
 /** Bytes of bodies in a page: the last message may exceed them. */
 const pageBytes = 1024 * 1024
 
@@ -144,19 +146,36 @@ export const browse = Effect.fnUntraced(function*(
     return deferred?.has(sequence) === true ? "deferred" : "waiting"
   }
 
-  /** Adds the wanted messages of a record; false if the page is full. */
-  const add = (header: LogHeader, frames: Buffer, starts: Int32Array): boolean => {
+  /** Whether there is time for the messages from `sequence` on. */
+  const goesOn = (sequence: number): boolean => {
+    if (time.monotonicMillis() < until) return true
+    next = sequence
+    return false
+  }
+
+  /** Adds the wanted messages of a record in steps; false if the page ends. */
+  function* add(header: LogHeader, frames: Buffer, starts: Int32Array, candidates: Candidates) {
     const end = Math.min(header.first + header.count, to)
+    let candidate = -1
     for (let sequence = Math.max(from, header.first); sequence < end; sequence++) {
+      if (sequence % passedPerStep === 0) yield
+      const start = starts[sequence - header.first]!
+      if (candidate < start) candidate = candidates(start)
+      if (candidate < 0) break
+      if (candidate >= starts[sequence - header.first + 1]!) continue
       const state = stateOf(sequence)
       if (wanted !== undefined && !wanted.has(state)) continue
-      const start = starts[sequence - header.first]!
       if (origin !== undefined && !(header.hasHeaders && isFrom(origin, frameHeaders(frames, start)))) continue
       const body = frames.subarray(
         header.hasHeaders ? frameBodyStart(frames, start) : start + messageFrameHeaderSize,
         starts[sequence - header.first + 1]
       )
-      if (!filter.matches(body)) continue
+      const isWanted = filter.matches(body)
+      yield
+      if (!isWanted) {
+        if (!goesOn(sequence + 1)) return false
+        continue
+      }
       if (messages.length >= limit || bytes >= pageBytes) {
         next = sequence
         return false
@@ -177,22 +196,18 @@ export const browse = Effect.fnUntraced(function*(
         body: shown
       })
     }
-    return true
+    return goesOn(header.first + header.count)
   }
 
-  const each = (header: LogHeader, frames: Buffer): boolean => {
+  const each: EachRecord = (header, frames) => {
     if (header.first >= to) return false
     scanned += header.count
-    const starts = filter.needle === undefined || frames.includes(filter.needle)
-      ? intactStarts(header, frames)
-      : undefined
-    if (starts !== undefined && !add(header, frames, starts)) return false
-    if (time.monotonicMillis() < until) return true
-    next = header.first + header.count
-    return false
+    const candidates = filter.search(frames)
+    const starts = candidates(0) < 0 ? undefined : intactStarts(header, frames)
+    return starts === undefined ? goesOn(header.first + header.count) : add(header, frames, starts, candidates)
   }
 
-  yield* log.history.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
+  yield* log.history.scan(from, each, { turns })
   const page = channel === undefined ? messages : yield* finish(turns, withDue(channel, messages))
   return {
     messages: page,

@@ -95,7 +95,7 @@ export class LogTopicQueue implements TopicQueue {
       const scanned = this.log.history.scan(sequence, ({ acceptedAt }) => {
         found = acceptedAt
         return false
-      }, oldestBlockBytes)
+      }, { blockBytes: oldestBlockBytes })
       return Effect.map(scanned, () => {
         this.found = { sequence, acceptedAt: found }
       })

@@ -17,11 +17,12 @@ import { intactStarts, type LogHeader } from "../../../protocol/storage/LogRecor
 import * as Completion from "../../core/Completion.ts"
 import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import type { EachRecord } from "../log/LogScan.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import { joinBodies } from "./Bodies.ts"
 import type { BodyFilter } from "./BodyFilter.ts"
 import type { BrokerError } from "./BrokerError.ts"
-import { heldBy, slowBlockBytes } from "./Browsing.ts"
+import { heldBy } from "./Browsing.ts"
 import type { Channel } from "./Channel.ts"
 
 /** Messages, and bytes of bodies, that are read at once. */
@@ -94,15 +95,15 @@ export const redrive = Effect.fnUntraced(function*(
     const found: Array<Found> = []
     let bytes = 0
     let rest: number | undefined
-    const each = (header: LogHeader, frames: Buffer): boolean => {
-      const starts = intactStarts(header, frames)
-      if (starts === undefined) return true
+    /** Adds the wanted messages of a record in steps; false if the page is full. */
+    function* add(header: LogHeader, frames: Buffer, starts: Int32Array) {
       for (let sequence = Math.max(from, header.first); sequence < header.first + header.count; sequence++) {
         if (found.length >= pageMessages || bytes >= pageBytes || sequence >= end) {
           rest = sequence
           return false
         }
         counts.scanned++
+        yield
         if (state === undefined || state.hasFinished(sequence) || held.has(sequence) || burying.has(sequence)) continue
         const start = starts[sequence - header.first]!
         const body = frames.subarray(frameBodyStart(frames, start), starts[sequence - header.first + 1])
@@ -113,7 +114,11 @@ export const redrive = Effect.fnUntraced(function*(
       }
       return true
     }
-    yield* log.history.scan(from, each, filter.isSlow ? slowBlockBytes : undefined)
+    const each: EachRecord = (header, frames) => {
+      const starts = intactStarts(header, frames)
+      return starts === undefined || add(header, frames, starts)
+    }
+    yield* log.history.scan(from, each, { turns })
     return { found, rest: rest !== undefined && rest < end ? rest : undefined }
   })
 

@@ -13,7 +13,7 @@ import type { LogChannels } from "./LogChannels.ts"
 import type { LogCommits } from "./LogCommits.ts"
 import type { LogHandover } from "./LogHandover.ts"
 import type { LogReading } from "./LogReading.ts"
-import { type EachRecord, scan, type ScanHost, sequenceAt } from "./LogScan.ts"
+import { type EachRecord, scan, type ScanHost, type ScanReading, sequenceAt } from "./LogScan.ts"
 import type { Retention, RetentionLimits } from "./Retention.ts"
 import type { Segments } from "./Segment.ts"
 import type { StateRecorder } from "./StateRecorder.ts"
@@ -95,8 +95,8 @@ export class LogHistory {
   }
 
   /** Reads the records from the one with the message `from`, or the next that exists, on; see `LogScan`. */
-  scan(from: number, each: EachRecord, blockBytes?: number): Effect.Effect<void, StorageError> {
-    return Effect.mapError(scan(this.host, from, each, blockBytes), StorageError.fromDisk)
+  scan(from: number, each: EachRecord, options?: ScanReading): Effect.Effect<void, StorageError> {
+    return Effect.mapError(scan(this.host, from, each, options), StorageError.fromDisk)
   }
 
   /** Reads messages from `from` on that were not handed over; `undefined` behind the last one. */
@@ -140,7 +140,7 @@ export class LogHistory {
         finished += count - channel.waiting - channel.deferredCount
         return to === header.first + header.count
       }
-      return Effect.map(this.scan(channel.cursor, each, finishBlockBytes), () => finished)
+      return Effect.map(this.scan(channel.cursor, each, { blockBytes: finishBlockBytes }), () => finished)
     })
   }
 

@@ -6,10 +6,10 @@
  */
 import { Effect } from "effect"
 import { findLogHeader, type LogHeader, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
+import { finish, type Turns, unlimited } from "../../core/Turns.ts"
 import type { Disk, DiskError, DiskFile } from "../disk/Disk.ts"
 import type { Segment, Segments } from "./Segment.ts"
 
-/** Bytes per read, unless a record is larger. */
 const usualBlockBytes = 1024 * 1024
 
 /** What a scan needs from its log. */
@@ -19,22 +19,33 @@ export interface ScanHost {
   readonly segments: Segments
 }
 
-/** Receives the records in order; returns whether the scan goes on. The bytes are valid during the call. */
-export type EachRecord = (header: LogHeader, frames: Buffer) => boolean
+/**
+ * Receives the records in order; returns whether the scan goes on, or steps with that result: other work has its turn between two steps.
+ * The bytes are valid until then.
+ */
+export type EachRecord = (header: LogHeader, frames: Buffer) => boolean | Iterator<void, boolean, void>
 
-/** Reads the records from the one with the message `from`, or the next that exists, on. Other work has its turn between two reads. */
+/** How a scan reads. */
+export interface ScanReading {
+  /** Bytes per read, unless a record is larger. Default: 1 MiB. */
+  readonly blockBytes?: number
+  /** The turns of the steps. Default: other work has its turn only between two reads. */
+  readonly turns?: Turns
+}
+
+/** Reads the records from the one with the message `from`, or the next that exists, on. */
 export const scan = (
   host: ScanHost,
   from: number,
   each: EachRecord,
-  blockBytes = usualBlockBytes
+  options: ScanReading = {}
 ): Effect.Effect<void, DiskError> =>
   Effect.gen(function*() {
     let next = from
     while (true) {
       const segment = host.segments.find(next)
       if (segment === undefined) return
-      const goesOn = yield* scanSegment(host, segment, next, each, blockBytes)
+      const goesOn = yield* scanSegment(host, segment, next, each, options)
       if (!goesOn) return
       next = Math.max(next + 1, segment.end)
     }
@@ -45,11 +56,11 @@ const scanSegment = (
   segment: Segment,
   from: number,
   each: EachRecord,
-  blockBytes: number
+  options: ScanReading
 ): Effect.Effect<boolean, DiskError> =>
   Effect.acquireUseRelease(
     disk.open(segment.path),
-    (file) => scanFile(file, segment, epoch, from, each, blockBytes),
+    (file) => scanFile(file, segment, epoch, from, each, options),
     (file) => file.close
   ).pipe(
     // It was removed, because all channels have finished it.
@@ -62,12 +73,14 @@ const scanFile = Effect.fnUntraced(function*(
   epoch: number,
   from: number,
   each: EachRecord,
-  blockBytes: number
+  { blockBytes = usualBlockBytes, turns = unlimited }: ScanReading
 ): Effect.fn.Return<boolean, DiskError> {
   let { position, sequence: expected } = segment.before(from)
   let block = Buffer.allocUnsafeSlow(blockBytes)
   while (expected < segment.end) {
     const count = yield* file.read(block, position)
+    // Many scans share a round of the event loop.
+    if (turns.isOver()) yield* turns.next
     const bytes = block.subarray(0, count)
     let at = 0
     let wanted = 0
@@ -85,7 +98,10 @@ const scanFile = Effect.fnUntraced(function*(
         break
       }
       expected = header.first + header.count
-      if (expected > from && !each(header, bytes.subarray(at + logHeaderSize, end))) return false
+      if (expected > from) {
+        const goesOn = each(header, bytes.subarray(at + logHeaderSize, end))
+        if (!(typeof goesOn === "boolean" ? goesOn : yield* finish(turns, goesOn))) return false
+      }
       at = end
     }
     if (count < block.length) return true
