@@ -84,6 +84,8 @@ const consuming = (path: string, summary: string, parts: Partial<Endpoint>): End
 const invalidArgument = (name: string): Failure =>
   failure(400, `INVALID_ARG_${name.toUpperCase()}: <reason>`, `\`${name}\` is not valid`)
 
+const tooManyReaders = failure(503, "TOO_MANY_READERS", "nsqd already sends 16 such responses")
+
 const sequence = query("sequence", "number of the message in its topic", 41, {
   required: true,
   schema: { type: "integer", minimum: 1 }
@@ -146,7 +148,8 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
       channelNotFound,
       notDurable,
       failure(400, "MISSING_ARG_CHANNEL", "the dead letters of each channel are in a topic of their own"),
-      ...["from", "state", "limit", "json", "regex", "body_bytes", "budget"].map(invalidArgument)
+      ...["from", "state", "limit", "json", "regex", "body_bytes", "budget"].map(invalidArgument),
+      tooManyReaders
     ],
     isOwn: true
   },
@@ -174,7 +177,8 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
       ...topicFailures,
       topicNotFound,
       notDurable,
-      ...["from", "to", "json", "regex"].map(invalidArgument)
+      ...["from", "to", "json", "regex"].map(invalidArgument),
+      tooManyReaders
     ],
     isOwn: true
   },

@@ -2,7 +2,7 @@
  * `/messages`: shows messages of durable topics without consuming them, and deletes or requeues single ones
  * (docs/protocol/http.md#messages). NSQ has no such endpoints.
  */
-import { Effect, FiberSet, Schema, type Scope } from "effect"
+import { Effect, Exit, FiberSet, Schema, Scope } from "effect"
 import { isUtf8 } from "node:buffer"
 import { deadLetterName, defaultDeadLetter } from "../../../protocol/client/DeadLetterName.ts"
 import { isChannelName } from "../../../protocol/client/Names.ts"
@@ -13,6 +13,7 @@ import * as Arguments from "../../http/Arguments.ts"
 import { fail, HttpFailure, internalError, json, streaming } from "../../http/HttpResponse.ts"
 import type { Query, RequestTarget } from "../../http/RequestTarget.ts"
 import { type HttpRequest, type Route, route } from "../../http/Router.ts"
+import { closed } from "../../http/StreamedResponse.ts"
 import { Broker } from "../broker/Broker.ts"
 import { browse, type Browsed, heldBy } from "../broker/Browsing.ts"
 import { Clients } from "../broker/Clients.ts"
@@ -23,6 +24,7 @@ import { post } from "./BrokerRoute.ts"
 import * as LogPosition from "./LogPosition.ts"
 import * as MessageFilter from "./MessageFilter.ts"
 import * as MessagesStream from "./MessagesStream.ts"
+import * as Places from "./Places.ts"
 
 const limits = {
   limit: { min: 1, max: 1000, usual: 100 },
@@ -30,6 +32,9 @@ const limits = {
   /** In ms. */
   budget: { min: 1, max: 30_000, usual: 5000 }
 } as const
+
+/** The most pages that are read at once, and the most streams beside them: each has up to some MB of memory and a share of the time. */
+const maxReaders = 16
 
 const isMessageState = Schema.is(MessageState)
 
@@ -123,6 +128,9 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
     const time = yield* Time.make
     const turns = yield* Turns
     const fork = yield* FiberSet.makeRuntime<never>()
+    const scope = yield* Effect.scope
+    const takePagePlace = Places.make(maxReaders, "TOO_MANY_READERS")
+    const takeStreamPlace = Places.make(maxReaders, "TOO_MANY_READERS")
 
     const encode = (
       { attempts, body, bodySize, due, headers, held, id, sequence, state, timestamp }: Browsed
@@ -175,6 +183,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
         if (log === undefined) {
           return json({ messages: [], next: null, scanned: 0, ...ofLetters } satisfies MessagesPage)
         }
+        yield* takePagePlace
         const from = yield* LogPosition.sequenceOf(log, query.get("from") ?? "beginning", "INVALID_ARG_FROM")
         const { messages, next, scanned } = yield* browse(
           log,
@@ -193,11 +202,12 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
         )
       },
       Effect.catchTag("StorageError", () => Effect.fail(new HttpFailure({ response: internalError }))),
+      (listing) => Effect.scoped(listing),
       (listing) => Effect.provideService(listing, Broker, broker)
     )
 
     const stream = Effect.fnUntraced(
-      function*({ incoming, target }: HttpRequest) {
+      function*({ incoming, outgoing, target }: HttpRequest) {
         const query = yield* Arguments.query(target)
         const topic = yield* Effect.flatMap(Arguments.topicName(target), topicNamed)
         const filter = yield* MessageFilter.ofQuery(query)
@@ -216,7 +226,13 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
             ({ messages, next }) => ({ messages: messages.map(encode), next })
           )
         const form = MessagesStream.formFor(incoming.headers.accept)
-        const first = yield* read(from)
+        // The place is taken until the response ends, even if its stream never starts.
+        const own = yield* Scope.fork(scope)
+        const first = yield* Effect.andThen(takeStreamPlace, read(from)).pipe(
+          Scope.provide(own),
+          Effect.onExit((exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(own, exit))
+        )
+        fork(Effect.ensuring(closed(outgoing), Scope.close(own, Exit.void)))
         return streaming(
           form.headers,
           (outgoing) => void fork(MessagesStream.send({ form, first, read, turns }, outgoing))

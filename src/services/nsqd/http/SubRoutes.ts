@@ -31,6 +31,7 @@ import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { hostOf } from "../session/connection/Session.ts"
 import { refuse } from "./BrokerArguments.ts"
 import { HttpConsumer } from "./HttpConsumer.ts"
+import * as Places from "./Places.ts"
 import * as SubAccess from "./SubAccess.ts"
 import * as SubStream from "./SubStream.ts"
 
@@ -92,21 +93,13 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
   const scope = yield* Effect.scope
   const fork = yield* FiberSet.makeRuntime<never>()
   const subscriptions = new Map<string, Subscription>()
-  let open = 0
 
-  const most = options.maxHttpConsumers
+  const takePlace = Places.make(options.maxHttpConsumers, "TOO_MANY_CONSUMERS")
   const locality = Locality.of(options, "", "")
   const maxHeartbeat = Duration.toMillis(options.maxHeartbeatInterval)
   const maxMsgTimeout = Duration.toMillis(options.maxMsgTimeout)
   const defaultMsgTimeout = Duration.toMillis(options.msgTimeout)
   const maxDelay = Duration.toMillis(options.maxReqTimeout)
-
-  /** Takes a place until the Scope closes. */
-  const takePlace = Effect.suspend(() => {
-    if (most > 0 && open >= most) return Effect.fail(fail(503, "TOO_MANY_CONSUMERS"))
-    open++
-    return Effect.addFinalizer(() => Effect.sync(() => void open--))
-  })
 
   const subscribe = Effect.fnUntraced(function*(request: HttpRequest) {
     const query = yield* Arguments.query(request.target)

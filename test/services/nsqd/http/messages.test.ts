@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Fiber, Latch, Schema } from "effect"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import { ChannelName, TopicName } from "../../../../src/protocol/client/Names.ts"
 import { MessagesPage } from "../../../../src/protocol/http/MessagesResponse.ts"
+import { Turns } from "../../../../src/services/core/Turns.ts"
 import type { Channel } from "../../../../src/services/nsqd/broker/Channel.ts"
 import { until } from "../../../../src/testing/index.ts"
 import { recordingConsumer } from "../broker/consumers.ts"
@@ -139,6 +140,30 @@ describe("/messages", () => {
       const consumer = yield* consume(channel, 10)
       yield* consumer.received(3)
       assert.sameMembers([...consumer.bodies()], ["two", "three", "four"])
+    }).pipe(Effect.provide(quiet)))
+
+  it.live("a page beyond the 16 that are read is refused, and one that is read makes room", () =>
+    Effect.gen(function*() {
+      const reading = yield* Latch.make(true)
+      let waiting = 0
+      const next = Effect.suspend(() => {
+        waiting++
+        return Effect.ensuring(reading.await, Effect.sync(() => void waiting--))
+      })
+      const turns: Turns = { isOver: () => true, next }
+      const { api } = yield* Effect.provideService(start, Turns, turns)
+      yield* publish(api, "x")
+      for (let i = 0; i < 20; i++) assert.deepStrictEqual(yield* sequencesOf(api, "topic=t"), [1])
+      yield* reading.close
+      const pages = yield* Effect.forEach(
+        Array.from({ length: 16 }),
+        () => Effect.forkChild(sequencesOf(api, "topic=t"))
+      )
+      yield* until(() => waiting === 16)
+      assert.strictEqual(outcome(yield* api.request("GET", "/messages?topic=t")), refusal(503, "TOO_MANY_READERS"))
+      yield* reading.open
+      assert.deepStrictEqual(yield* Fiber.joinAll(pages), Array.from({ length: 16 }, () => [1]))
+      assert.deepStrictEqual(yield* sequencesOf(api, "topic=t"), [1])
     }).pipe(Effect.provide(quiet)))
 
   it.live("requests that are not valid are refused with the reason", () =>

@@ -20,6 +20,20 @@ const bodiesOf = (api: Api, query: string) =>
 
 const start = serve({ durability: "written" })
 
+/** Publishes more than the buffers of a connection hold. */
+const fill = (api: Api) =>
+  Effect.forEach(Array.from({ length: 40 }), () => api.request("POST", "/pub?topic=t", "x".repeat(1_000_000)))
+
+/** A stream of the whole topic that its client does not read. */
+const unread = ({ port }: Api) =>
+  Effect.acquireRelease(
+    Effect.callback<Http.IncomingMessage>((resume) => {
+      const request = { host: "127.0.0.1", port, path: "/messages/stream?topic=t", agent: false }
+      Http.get(request, (got) => resume(Effect.succeed(got)))
+    }),
+    (got) => Effect.sync(() => void got.destroy())
+  )
+
 describe("/messages/stream", () => {
   it.live("reads a range with whole bodies and headers, and no channel notices", () =>
     Effect.gen(function*() {
@@ -72,17 +86,25 @@ describe("/messages/stream", () => {
   it.live("a client that disconnects in the middle of its range leaves nsqd free for others", () =>
     Effect.gen(function*() {
       const api = yield* start
-      for (let i = 0; i < 40; i++) yield* api.request("POST", "/pub?topic=t", "x".repeat(1_000_000))
-      const response = yield* Effect.acquireRelease(
-        Effect.callback<Http.IncomingMessage>((resume) => {
-          const request = { host: "127.0.0.1", port: api.port, path: "/messages/stream?topic=t", agent: false }
-          Http.get(request, (got) => resume(Effect.succeed(got)))
-        }),
-        (got) => Effect.sync(() => void got.destroy())
-      )
+      yield* fill(api)
+      const response = yield* unread(api)
       yield* Effect.callback<void>((resume) => void response.once("readable", () => resume(Effect.void)))
       response.destroy()
       assert.strictEqual((yield* messagesOf(api, "topic=t&from=40")).length, 1)
+    }))
+
+  it.live("a stream beyond 16 is refused, and one that ends makes room", () =>
+    Effect.gen(function*() {
+      const api = yield* start
+      yield* fill(api)
+      for (let i = 0; i < 20; i++) assert.strictEqual((yield* messagesOf(api, "topic=t&to=2")).length, 1)
+      const [first] = yield* Effect.forEach(Array.from({ length: 16 }), () => unread(api))
+      const short = get(api, "topic=t&to=2")
+      assert.strictEqual(outcome(yield* short), refusal(503, "TOO_MANY_READERS"))
+      assert.strictEqual((yield* get(api, "topic=missing")).status, 404)
+      assert.strictEqual((yield* api.request("GET", "/messages?topic=t&limit=1")).status, 200)
+      first?.destroy()
+      yield* Effect.repeat(short, { until: ({ status }) => status === 200 })
     }))
 
   it.live("errors are ordinary responses", () =>
