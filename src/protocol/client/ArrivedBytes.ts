@@ -16,6 +16,16 @@ export class ArrivedBytes {
     return this.buffer.subarray(this.start, this.end)
   }
 
+  /** A view of the bytes from `from` to `end`; see `all`. */
+  view(from: number, end: number): Buffer {
+    return this.buffer.subarray(this.start + from, this.start + end)
+  }
+
+  /** The big-endian integer at `at`, of whose bytes all have arrived. */
+  int32At(at: number): number {
+    return this.buffer.readInt32BE(this.start + at)
+  }
+
   /** Adds a copy of these bytes. */
   add(bytes: Uint8Array): void {
     const { length } = this

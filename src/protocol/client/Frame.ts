@@ -59,6 +59,13 @@ export const encodeResponse = (text: string): Buffer => encodeFrame(FrameType.re
 const ok = encodeResponse("OK")
 const okSize = ok.length
 
+/** Returns the number of `OK` responses at the front of the bytes. */
+const countOks = (bytes: Uint8Array): number => {
+  let end = 0
+  for (let at = 0; at < bytes.length && bytes[at] === ok[at - end]; at++) if (at - end === okSize - 1) end += okSize
+  return end / okSize
+}
+
 /**
  * The input is not a frame, or the frame exceeds the limit; no further input can be decoded.
  *
@@ -83,6 +90,8 @@ export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
 export class FrameDecoder {
   private readonly arrived = new ArrivedBytes()
   private readonly maxFrameSize: number
+  /** `OK` responses before the other input. */
+  private oks = 0
 
   /** `maxFrameSize` limits the size field, in bytes. Default: 64 MiB. */
   constructor(maxFrameSize: number = 64 * 1024 * 1024) {
@@ -90,21 +99,29 @@ export class FrameDecoder {
   }
 
   feed(chunk: Uint8Array): void {
-    this.arrived.add(chunk)
+    // The replies to publishes are counted where they arrive, and not copied.
+    const oks = this.arrived.length === 0 ? countOks(chunk) : 0
+    this.oks += oks
+    const start = oks * okSize
+    if (start < chunk.length) this.arrived.add(start === 0 ? chunk : chunk.subarray(start))
   }
 
   /** Returns the next complete frame; `undefined` while bytes are missing. */
   next(): Frame | FrameError | undefined {
-    if (this.arrived.length < frameHeaderSize) return undefined
-    const bytes = this.arrived.all
-    const size = bytes.readInt32BE(0)
-    const type = bytes.readInt32BE(4)
+    if (this.oks > 0) {
+      this.oks--
+      return { type: FrameType.response, data: ok.subarray(frameHeaderSize) }
+    }
+    const { arrived } = this
+    if (arrived.length < frameHeaderSize) return undefined
+    const size = arrived.int32At(0)
+    const type = arrived.int32At(4)
     if (size < 4 || size > this.maxFrameSize || (type !== 0 && type !== 1 && type !== 2 && type !== 3)) {
       return new FrameError({ size, type })
     }
-    if (bytes.length < size + 4) return undefined
-    const data = bytes.subarray(frameHeaderSize, size + 4)
-    this.arrived.drop(size + 4)
+    if (arrived.length < size + 4) return undefined
+    const data = arrived.view(frameHeaderSize, size + 4)
+    arrived.drop(size + 4)
     return { type, data }
   }
 
@@ -114,17 +131,19 @@ export class FrameDecoder {
    */
   takeOks(): number {
     const { arrived } = this
-    if (arrived.length < okSize || !arrived.matches(ok, 0)) return 0
-    let count = 1
+    let count = 0
     while (arrived.length >= (count + 1) * okSize && arrived.matches(ok, count * okSize)) count++
     arrived.drop(count * okSize)
+    count += this.oks
+    this.oks = 0
     return count
   }
 
   /** Removes and returns the input after the last frame, for a connection that is upgraded. */
   takeRest(): Buffer {
-    const rest = this.arrived.all
-    this.arrived.drop(rest.length)
+    const rest = Buffer.concat([...Array.from({ length: this.oks }, () => ok), this.arrived.all])
+    this.oks = 0
+    this.arrived.drop(this.arrived.length)
     return rest
   }
 }

@@ -36,6 +36,41 @@ describe("frames", () => {
     }
   )
 
+  const Replies = Schema.Array(Schema.Union([Schema.Literal("OK"), Schema.String]))
+
+  it.prop(
+    "OK responses that are counted and other frames keep their order",
+    [Replies, CutLengths],
+    ([texts, lengths]) => {
+      const bytes = Buffer.concat(texts.map(encodeResponse))
+      const decoder = new FrameDecoder()
+      const seen: Array<string> = []
+      for (const piece of cut(bytes, lengths)) {
+        decoder.feed(piece)
+        while (true) {
+          for (let oks = decoder.takeOks(); oks > 0; oks--) seen.push("OK")
+          const frame = decoder.next()
+          if (frame === undefined || frame instanceof FrameError) break
+          seen.push(Buffer.from(frame.data).toString())
+        }
+      }
+      assert.deepStrictEqual(seen, texts.map((text) => Buffer.from(text).toString()))
+    }
+  )
+
+  it.prop(
+    "the rest of the input has all bytes of frames that were not taken",
+    [Replies, CutLengths],
+    ([texts, lengths]) => {
+      const bytes = Buffer.concat(texts.map(encodeResponse))
+      const decoder = new FrameDecoder()
+      for (const piece of cut(bytes, lengths)) decoder.feed(piece)
+      assert.isTrue(decoder.takeRest().equals(bytes))
+      assert.strictEqual(decoder.takeOks(), 0)
+      assert.isUndefined(decoder.next())
+    }
+  )
+
   it("a frame has size, type and data in big-endian order", () => {
     assert.deepStrictEqual(encodeResponse("OK"), Buffer.concat([int32(6, 0), Buffer.from("OK")]))
   })
