@@ -15,6 +15,7 @@ import {
 } from "../../protocol/client/Message.ts"
 import type { BackoffSignal } from "./Backoff.ts"
 import type { ClientError } from "./ClientError.ts"
+import type { Encodable } from "./CommandOutput.ts"
 import type { Delivery } from "./Delivery.ts"
 import type { Member } from "./Member.ts"
 import { spanOf } from "./MessageTrace.ts"
@@ -28,7 +29,7 @@ export interface Owner<A> {
   readonly wallMillis: (monotonic: number) => number
   readonly touch: (held: Held<A>) => void
   readonly reject: (held: Held<A>, reason: string) => Effect.Effect<void>
-  readonly acknowledge: (held: Held<A>, command: Buffer, signal: BackoffSignal) => void
+  readonly acknowledge: (held: Held<A>, command: Buffer | Encodable, signal: BackoffSignal) => void
 }
 
 /** Intrusive doubly linked list, so that adding and removing a message allocates nothing. */
@@ -75,8 +76,8 @@ const newline = 10
 const attemptsOffset = 8
 const idOffset = 10
 
-/** A delivered message. Fields are read from its bytes on access. */
-export class Held<A> implements Delivery<A> {
+/** A delivered message, and its FIN. Fields are read from its bytes on access. */
+export class Held<A> implements Delivery<A>, Encodable {
   readonly member: Member
   acknowledged = false
   /** Whether it was acknowledged as processed. */
@@ -165,11 +166,19 @@ export class Held<A> implements Delivery<A> {
     if (this.acknowledged) return
     this.finished = true
     this.owner.counts.finished++
-    const fin = Buffer.allocUnsafe(finSize)
-    fin.set(finStart)
-    this.data.copy(fin, finStart.length, idOffset, messageHeaderSize)
-    fin[finSize - 1] = newline
-    this.owner.acknowledge(this, fin, signal)
+    this.owner.acknowledge(this, this, signal)
+  }
+
+  /** Size of FIN in bytes. */
+  get size(): number {
+    return finSize
+  }
+
+  /** Writes FIN. */
+  encodeTo(out: Buffer, at: number): void {
+    out.set(finStart, at)
+    this.data.copy(out, at + finStart.length, idOffset, messageHeaderSize)
+    out[at + finSize - 1] = newline
   }
 
   requeue(options: Parameters<Delivery<A>["requeue"]>[0] = {}): Effect.Effect<void> {

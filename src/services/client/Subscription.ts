@@ -11,6 +11,7 @@ import { Wakeup } from "../core/Wakeup.ts"
 import { Backoff, type BackoffSignal } from "./Backoff.ts"
 import type { ClientError } from "./ClientError.ts"
 import type { Topic } from "./ClientTopic.ts"
+import type { Encodable } from "./CommandOutput.ts"
 import { Held, HeldList, type Owner } from "./Held.ts"
 import type { Member } from "./Member.ts"
 import { shares } from "./ReadyShares.ts"
@@ -190,14 +191,15 @@ export class Subscription<A> implements Owner<A> {
     return this.onReject(held, reason)
   }
 
-  /** Acknowledges a message with the bytes of a command; only the first one counts. */
-  acknowledge(held: Held<A>, command: Buffer, signal: BackoffSignal): void {
+  /** Acknowledges a message with a command; only the first one counts. */
+  acknowledge(held: Held<A>, command: Buffer | Encodable, signal: BackoffSignal): void {
     if (held.acknowledged) return
     held.acknowledged = true
     if (held.isHeld) this.held.remove(held)
     const { member } = held
     if (!member.gone) {
-      member.connection.send(command)
+      if (Buffer.isBuffer(command)) member.connection.send(command)
+      else member.connection.encode(command)
       member.inFlight--
       this.inFlight--
     }
