@@ -8,6 +8,7 @@ import * as Net from "node:net"
 import { getSystemErrorMessage } from "node:util"
 import { connectFailure, type NetError } from "./NetError.ts"
 import * as NetListener from "./NetListener.ts"
+import { SharedInput } from "./SharedInput.ts"
 import * as SocketConnection from "./SocketConnection.ts"
 import { type Connection, splitAddress, Transport } from "./Transport.ts"
 
@@ -23,16 +24,23 @@ const serverOptions: Net.ServerOpts = {
 const reasonOf = (error: NodeJS.ErrnoException): string =>
   error.errno === undefined ? error.code ?? error.message : getSystemErrorMessage(error.errno)
 
-const dial = (address: string): Effect.Effect<Net.Socket, NetError> =>
+/** A socket of this side, and its input. */
+interface Dialed {
+  readonly socket: Net.Socket
+  readonly input: SharedInput
+}
+
+const dial = (address: string): Effect.Effect<Dialed, NetError> =>
   Effect.callback((resume) => {
     const split = splitAddress(address)
     const where = split === undefined ? { path: address } : { host: split.host || "localhost", port: split.port }
-    const socket = Net.connect({ ...where, allowHalfOpen: true, noDelay: true })
+    const input = new SharedInput()
+    const socket = Net.connect({ ...where, allowHalfOpen: true, noDelay: true, onread: input.onread })
     const failed = (error: Error): void => resume(Effect.fail(connectFailure(address, reasonOf(error))))
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed)
-      resume(Effect.succeed(socket))
+      resume(Effect.succeed({ socket, input }))
     })
     return Effect.sync(() => {
       socket.off("error", failed)
@@ -50,7 +58,9 @@ const dial = (address: string): Effect.Effect<Net.Socket, NetError> =>
  */
 export const layer = Layer.succeed(Transport, {
   connect: (address) =>
-    Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(dial(address)), SocketConnection.make)),
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(restore(dial(address)), ({ input, socket }) => SocketConnection.make(socket, input))
+    ),
   listen: Effect.fnUntraced(function*<R>(
     address: string,
     handle: (connection: Connection) => Effect.Effect<void, never, R | Scope.Scope>

@@ -8,6 +8,7 @@ import { Effect, type Scope } from "effect"
 import type * as Net from "node:net"
 import { connectionLoss, handshakeFailure, type NetError } from "./NetError.ts"
 import * as ServerTls from "./ServerTls.ts"
+import type { SharedInput } from "./SharedInput.ts"
 import type { TlsHandshake } from "./TlsHandshake.ts"
 import { type Connection, peerAddress, type SecureConnection } from "./Transport.ts"
 
@@ -40,6 +41,8 @@ const untakenBytes = (socket: Net.Socket): number | undefined => {
 abstract class Reader {
   /** Whether the fiber was interrupted. */
   isOver = false
+  /** Whether bytes are used after `take` has returned. */
+  abstract readonly keepsBytes: boolean
   /** Takes bytes; returns true if the reader is done. */
   abstract take(chunk: Buffer): boolean
   abstract end(): void
@@ -50,6 +53,7 @@ type Resume<A> = (effect: Effect.Effect<A, NetError>) => void
 
 /** Reads once. */
 class SingleReader extends Reader {
+  readonly keepsBytes = true
   private readonly resume: Resume<Buffer | undefined>
 
   constructor(resume: Resume<Buffer | undefined>) {
@@ -73,6 +77,7 @@ class SingleReader extends Reader {
 
 /** Passes bytes on until `use` returns false. */
 class StandingReader extends Reader {
+  readonly keepsBytes = false
   private readonly use: (chunk: Buffer) => boolean
   private readonly resume: Resume<boolean>
 
@@ -117,13 +122,17 @@ class SocketConnection implements Connection {
   private lost: NetError | undefined
   private reader: Reader | undefined
   private readonly pieceBytes: number
+  /** Where the bytes come from if the socket does not own their memory. */
+  private readonly input: SharedInput | undefined
 
-  constructor(socket: Net.Socket, remoteAddress: string) {
+  constructor(socket: Net.Socket, remoteAddress: string, input?: SharedInput) {
     this.socket = socket
     this.remoteAddress = remoteAddress
+    this.input = input
     this.pieceBytes = untakenBytes(socket) === undefined ? pieceBytes.small : pieceBytes.large
     // A socket that was behind emits "drain" when its buffer is empty.
     socket.on("drain", () => this.pump())
+    input?.passTo(this.onData)
     socket.on("data", this.onData)
     socket.on("end", this.onEnd)
     socket.on("error", (error) => this.lose(error.message))
@@ -238,13 +247,19 @@ class SocketConnection implements Connection {
   private readonly onData = (chunk: Buffer): void => {
     const current = this.reader
     if (current === undefined) {
-      this.arrived.push(chunk)
+      this.arrived.push(this.owned(chunk))
       this.socket.pause()
       return
     }
     // `take` may replace or interrupt the reader.
     this.reader = undefined
-    if (!current.take(chunk) && !current.isOver) this.reader = current
+    const bytes = current.keepsBytes ? this.owned(chunk) : chunk
+    if (!current.take(bytes) && !current.isOver) this.reader = current
+  }
+
+  /** Returns bytes that stay as they are after the next read. */
+  private owned(chunk: Buffer): Buffer {
+    return this.input === undefined ? chunk : Buffer.from(chunk)
   }
 
   private readonly onEnd = (): void => {
@@ -289,6 +304,7 @@ class SocketConnection implements Connection {
   protected release(): void {
     const { socket } = this
     socket.pause()
+    this.input?.passTo(undefined)
     socket.off("data", this.onData)
     socket.off("end", this.onEnd)
     for (const chunk of this.arrived.toReversed()) socket.unshift(chunk)
@@ -319,8 +335,8 @@ class SocketConnection implements Connection {
 class PlainConnection extends SocketConnection {
   private isReleased = false
 
-  constructor(socket: Net.Socket) {
-    super(socket, peerAddress(socket.remoteAddress, socket.remotePort))
+  constructor(socket: Net.Socket, input: SharedInput | undefined) {
+    super(socket, peerAddress(socket.remoteAddress, socket.remotePort), input)
   }
 
   // After the upgrade to TLS the plain socket gets no events of its peer any more.
@@ -365,6 +381,6 @@ const untilClosed = <C extends SocketConnection>(create: () => C): Effect.Effect
     return Effect.as(Effect.addFinalizer(() => connection.end), connection)
   }))
 
-/** Returns a socket as a Connection, which ends when the Scope closes. */
-export const make = (socket: Net.Socket): Effect.Effect<Connection, never, Scope.Scope> =>
-  untilClosed(() => new PlainConnection(socket))
+/** Returns a socket, with its input if it has shared memory, as a Connection, which ends when the Scope closes. */
+export const make = (socket: Net.Socket, input?: SharedInput): Effect.Effect<Connection, never, Scope.Scope> =>
+  untilClosed(() => new PlainConnection(socket, input))

@@ -30,8 +30,8 @@ export interface Connection {
    */
   readonly read: Effect.Effect<Buffer | undefined, NetError>
   /**
-   * Reads like `read`, and passes bytes to `take` as they arrive, as long as it returns true; no fiber runs in between.
-   * Completes with true after `take` returned false, with false when the peer has finished sending. Absent if the connection
+   * Reads like `read`, and passes bytes to `take` as they arrive, as long as it returns true; no fiber runs in between. The memory
+   * of the bytes may be reused after `take` has returned. Completes with true after `take` returned false, with false when the peer has finished sending. Absent if the connection
    * has no faster way than `read`: use the function `readEach`.
    */
   readonly readEach?: (take: (bytes: Buffer) => boolean) => Effect.Effect<boolean, NetError>

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, type Layer, Queue } from "effect"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
-import { Transport } from "../../../src/services/net/Transport.ts"
+import { readEach, Transport } from "../../../src/services/net/Transport.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"
+import { noise } from "./connections.ts"
 
 const layers = [
   ["a real network", NodeTransport.layer, "127.0.0.1:0"],
@@ -31,6 +32,52 @@ for (const [name, layer, address] of layers) {
           assert.strictEqual((yield* connection.read)?.toString(), "pong")
         }))
         yield* Deferred.await(ended)
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+
+    it.live("bytes that were read stay as they are when more bytes arrive, on each of several connections", () =>
+      Effect.gen(function*() {
+        const transport = yield* Transport
+        const listener = yield* transport.listen(address, (connection) =>
+          Effect.gen(function*() {
+            // Sent at once, before the client reads.
+            connection.write(Buffer.from("first"))
+            for (let chunk = yield* connection.read; chunk !== undefined; chunk = yield* connection.read) {
+              connection.write(chunk)
+            }
+          }).pipe(Effect.ignore))
+        const one = yield* transport.connect(listener.address)
+        const other = yield* transport.connect(listener.address)
+        const reads: Array<Buffer | undefined> = [yield* one.read, yield* other.read]
+        for (const text of ["alpha", "beta", "gamma"]) {
+          one.write(Buffer.from(text))
+          reads.push(yield* one.read)
+          other.write(Buffer.from(text.toUpperCase()))
+          reads.push(yield* other.read)
+        }
+        assert.deepStrictEqual(
+          reads.map((bytes) => bytes?.toString()),
+          ["first", "first", "alpha", "ALPHA", "beta", "BETA", "gamma", "GAMMA"]
+        )
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+
+    it.live("a connection passes bytes to a callback until it declines, and loses none", () =>
+      Effect.gen(function*() {
+        const transport = yield* Transport
+        const bytes = noise(1_000_000)
+        const listener = yield* transport.listen(
+          address,
+          (connection) => Effect.andThen(Effect.sync(() => connection.write(bytes)), connection.drained)
+        )
+        const connection = yield* transport.connect(listener.address)
+        const chunks: Array<Buffer> = [(yield* connection.read) ?? Buffer.alloc(0)]
+        let taken = 0
+        // Declines every third piece; the pieces that arrive in between wait.
+        const take = (chunk: Buffer): boolean => {
+          chunks.push(Buffer.from(chunk))
+          return ++taken % 3 !== 0
+        }
+        while (yield* readEach(connection, take)) yield* Effect.yieldNow
+        assert.isTrue(Buffer.concat(chunks).equals(bytes))
       }).pipe(Effect.scoped, Effect.provide(layer)))
 
     it.live("connecting without a listener fails with the operating system's error text", () =>
