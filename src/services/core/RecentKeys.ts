@@ -55,8 +55,13 @@ export class RecentKeys {
   private head = 0
   private length = 0
   private live = 0
-  /** A hash table with linear probing: numbers of entries, plus one; 0 is an empty slot. At most half of it is used. */
+  /**
+   * A hash table with linear probing. A slot has the number of an entry, plus one, and its hash, so that a search reads one place of
+   * memory; 0 is an empty slot. At most half of the slots are used.
+   */
   private slots = new Int32Array(0)
+  /** The number of slots, minus one. */
+  private mask = 0
 
   get size(): number {
     return this.live
@@ -76,7 +81,7 @@ export class RecentKeys {
   note(key: string, time: number): void {
     if (this.length === this.capacity) this.makeRoom()
     const found = this.find(key)
-    if (found >= 0) this.drop(this.slots[found]! - 1, found)
+    if (found >= 0) this.drop(this.slots[2 * found]! - 1, found)
     const entry = (this.head + this.length) & (this.capacity - 1)
     for (let at = 0, to = entry * keyWords; at < wantedWords; at++) this.keys[to + at] = wanted[at]!
     this.hashes[entry] = wantedHash
@@ -109,11 +114,9 @@ export class RecentKeys {
   /** The slot of a key; -1 if it is missing. */
   private find(key: string): number {
     want(key)
-    const { hashes, slots } = this
-    const mask = slots.length - 1
-    for (let slot = wantedHash & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
-      const entry = slots[slot]! - 1
-      if (hashes[entry] === wantedHash && this.isWanted(entry)) return slot
+    const { mask, slots } = this
+    for (let slot = wantedHash & mask; slots[2 * slot] !== 0; slot = (slot + 1) & mask) {
+      if (slots[2 * slot + 1] === wantedHash && this.isWanted(slots[2 * slot]! - 1)) return slot
     }
     return -1
   }
@@ -126,33 +129,35 @@ export class RecentKeys {
   }
 
   private slotOf(entry: number): number {
-    const mask = this.slots.length - 1
+    const { mask, slots } = this
     let slot = this.hashes[entry]! & mask
-    while (this.slots[slot] !== entry + 1) slot = (slot + 1) & mask
+    while (slots[2 * slot] !== entry + 1) slot = (slot + 1) & mask
     return slot
   }
 
   private link(entry: number): void {
-    const mask = this.slots.length - 1
-    let slot = this.hashes[entry]! & mask
-    while (this.slots[slot] !== 0) slot = (slot + 1) & mask
-    this.slots[slot] = entry + 1
+    const { mask, slots } = this
+    const hash = this.hashes[entry]!
+    let slot = hash & mask
+    while (slots[2 * slot] !== 0) slot = (slot + 1) & mask
+    slots[2 * slot] = entry + 1
+    slots[2 * slot + 1] = hash
   }
 
   /** Makes an entry count no more, and closes the gap in its slot: a search ends at an empty one. */
   private drop(entry: number, slot: number): void {
     this.times[entry] = NaN
     this.live--
-    const { hashes, slots } = this
-    const mask = slots.length - 1
+    const { mask, slots } = this
     let gap = slot
-    for (let next = (gap + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
-      const home = hashes[slots[next]! - 1]! & mask
+    for (let next = (gap + 1) & mask; slots[2 * next] !== 0; next = (next + 1) & mask) {
+      const home = slots[2 * next + 1]! & mask
       if (((next - home) & mask) < ((next - gap) & mask)) continue
-      slots[gap] = slots[next]!
+      slots[2 * gap] = slots[2 * next]!
+      slots[2 * gap + 1] = slots[2 * next + 1]!
       gap = next
     }
-    slots[gap] = 0
+    slots[2 * gap] = 0
   }
 
   /** Leaves out the entries that count no more; doubles the ring if they are few. */
@@ -177,7 +182,8 @@ export class RecentKeys {
     this.keys = new Int32Array(keyWords * capacity)
     this.hashes = new Int32Array(capacity)
     this.times = new Float64Array(capacity)
-    this.slots = new Int32Array(2 * capacity)
+    this.slots = new Int32Array(4 * capacity)
+    this.mask = 2 * capacity - 1
     this.head = 0
   }
 }
