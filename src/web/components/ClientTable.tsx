@@ -1,12 +1,13 @@
 import type { ReactNode } from "react"
 import type { ClientStats } from "../../protocol/http/admin/AdminStats.ts"
+import { keyOf } from "../core/clientRates.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
 import { Badge } from "./Badge.tsx"
 import { ClientLink, Identity, timeoutsOf } from "./clientWords.tsx"
 import { Link } from "./Link.tsx"
 import { Table } from "./Table.tsx"
-import { keyOf, useRates } from "./useRates.ts"
+import { useRates } from "./useRates.ts"
 
 const isSameRegion = (client: ClientStats): boolean =>
   (client.topology_region ?? "") !== "" && client.topology_region === client.node_topology_region
@@ -73,7 +74,11 @@ export const ClientTable = ({ caption, clients, empty, withNode }: {
       columns={[
         { name: "Client", cell: (client) => <ClientLink client={client} /> },
         withNode
-          ? { name: "nsqd", wide: true, cell: ({ node }) => <Link to={Route.node(node)}>{node}</Link> }
+          ? {
+            name: "nsqd",
+            wide: true,
+            cell: ({ node }) => <Link to={Route.node(node)} className="whole">{node}</Link>
+          }
           : undefined,
         counted("In flight", (client) => client.in_flight_count, "Messages", "Received and not yet finished"),
         counted(

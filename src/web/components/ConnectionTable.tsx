@@ -1,10 +1,11 @@
 import type { ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
+import { keyOf } from "../core/clientRates.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
 import { ClientLink, timeoutsOf } from "./clientWords.tsx"
 import { Link } from "./Link.tsx"
 import { Table } from "./Table.tsx"
-import { keyOf, useRates } from "./useRates.ts"
+import { useRates } from "./useRates.ts"
 
 /** The messages that a client has published: to a topic, or to all. */
 export const publishedOf = ({ pub_counts }: ConnectionOnNode, topic?: string): number =>

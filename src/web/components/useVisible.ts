@@ -2,19 +2,22 @@
 import { useEffect, useRef, useState } from "react"
 import * as TopicList from "../core/topicList.ts"
 
-/** Heights of a row in pixels, which the style sheet repeats: a line of a table, and a card on a phone. */
-const lineHeight = 48
-const cardHeight = 132
+/**
+ * Heights of a row in pixels, which the style sheet repeats: a line of a table, and a card on a phone; tall ones have three more lines
+ * of text.
+ */
+const heightOf = (isCard: boolean, isTall: boolean): number => (isCard ? 132 : 48) + (isTall ? 48 : 0)
 
 const cards = matchMedia("(max-width: 800px)")
 
 /** Tracks the visible ones of `rows` rows while the user scrolls. `body` is for the element that has the rows. */
-export const useVisible = (rows: number) => {
+export const useVisible = (rows: number, isTall: boolean) => {
   const body = useRef<HTMLTableSectionElement>(null)
-  const [rowHeight, setRowHeight] = useState(() => cards.matches ? cardHeight : lineHeight)
+  const [isCard, setIsCard] = useState(cards.matches)
+  const rowHeight = heightOf(isCard, isTall)
   const [range, setRange] = useState({ first: 0, end: Math.min(rows, 60) })
   useEffect(() => {
-    const change = () => setRowHeight(cards.matches ? cardHeight : lineHeight)
+    const change = () => setIsCard(cards.matches)
     cards.addEventListener("change", change)
     return () => cards.removeEventListener("change", change)
   }, [])

@@ -1,3 +1,4 @@
+import { useAtomValue } from "@effect/atom-react"
 import type { ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
 import { Actions } from "../components/Actions.tsx"
 import { Badge } from "../components/Badge.tsx"
@@ -8,13 +9,15 @@ import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Table } from "../components/Table.tsx"
-import { keyOf, useRates } from "../components/useRates.ts"
+import { useRates } from "../components/useRates.ts"
 import { useCloseClient } from "../core/act.ts"
 import { AdminClient } from "../core/api.ts"
+import { keyOf } from "../core/clientRates.ts"
 import * as Format from "../core/format.ts"
 import { goTo } from "../core/navigation.ts"
 import type { Figure } from "../core/nodeFigures.ts"
 import * as Route from "../core/route.ts"
+import { liveAtom } from "../live/live.ts"
 
 /** NSQ's nsqd reports less. */
 const isReported = (value: number | null): value is number => value !== null
@@ -177,12 +180,21 @@ const Shown = ({ client, clients }: {
 /** The page of a client's connection to an nsqd. */
 export const ClientPage = ({ client, node }: { readonly node: string; readonly client: string }) => {
   const query = AdminClient.query("clients", "list", { query: { node, address: client } })
-  const gone = (
-    <Notice kind="info">
-      The client is not connected to this node any more. See the other clients of{" "}
-      <Link to={Route.node(node)}>{node}</Link>.
-    </Notice>
-  )
+  const { daemons } = useAtomValue(liveAtom)
+  const isAway = daemons.some(({ address, kind, reachable }) => kind === "nsqd" && address === node && !reachable)
+  const gone = isAway
+    ? (
+      <Notice kind="error">
+        The node <Link to={Route.node(node)}>{node}</Link>{" "}
+        does not respond: whether the client is connected to it is not known.
+      </Notice>
+    )
+    : (
+      <Notice kind="info">
+        The client is not connected to this node any more. See the other clients of{" "}
+        <Link to={Route.node(node)}>{node}</Link>.
+      </Notice>
+    )
   return (
     <>
       <Breadcrumb way={[["Nodes", Route.nodes], [node, Route.node(node)]]} here={client} />

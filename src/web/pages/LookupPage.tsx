@@ -1,7 +1,8 @@
-import { useAtomRefresh } from "@effect/atom-react"
+import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { type FormEvent, useState } from "react"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
 import { Actions, useRun } from "../components/Actions.tsx"
+import { DaemonBadge } from "../components/Badge.tsx"
 import { Link } from "../components/Link.tsx"
 import { NameField } from "../components/NameField.tsx"
 import { NameRule } from "../components/NameRule.tsx"
@@ -12,6 +13,7 @@ import { AdminClient } from "../core/api.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
 import { settings } from "../core/settings.ts"
+import { liveAtom } from "../live/live.ts"
 
 const inactive = AdminClient.query("topics", "list", { query: { inactive: "true" } })
 
@@ -116,16 +118,36 @@ const Tree = ({ refresh, topics }: {
 
 const Registry = () => {
   const refresh = useAtomRefresh(inactive)
+  const { at, daemons } = useAtomValue(liveAtom)
+  const lookupds = daemons.filter(({ kind }) => kind === "nsqlookupd")
+  const gone = lookupds.filter(({ reachable }) => !reachable).length
   return (
     <>
       <h2>nsqlookupd hosts</h2>
-      <ul>{settings.nsqlookupd.map((address) => <li key={address}>{address}</li>)}</ul>
+      <ul>
+        {settings.nsqlookupd.map((address) => {
+          const daemon = lookupds.find((one) => one.address === address)
+          return (
+            <li key={address}>
+              {address} {daemon !== undefined && <DaemonBadge daemon={daemon} now={at} />}
+            </li>
+          )
+        })}
+      </ul>
       {settings.isAdmin && <CreateForm refresh={refresh} />}
       <h2>Topics without producers</h2>
       <QueryResponse of={inactive} live>
         {({ topics }) =>
           topics === null || "length" in topics || Object.keys(topics).length === 0
-            ? <Notice kind="info">Every topic in nsqlookupd has a producer.</Notice>
+            ? (
+              <Notice kind="info">
+                {gone === 0
+                  ? "Every topic in nsqlookupd has a producer."
+                  : `Every topic in the nsqlookupds that respond has a producer; ${gone} of ${lookupds.length} ${
+                    gone === 1 ? "does" : "do"
+                  } not respond.`}
+              </Notice>
+            )
             : <Tree topics={topics} refresh={refresh} />}
       </QueryResponse>
     </>

@@ -7,6 +7,7 @@ import { standardActions } from "../components/standardActions.tsx"
 import { Table } from "../components/Table.tsx"
 import { useActions } from "../core/act.ts"
 import * as FlowRows from "../core/flowRows.ts"
+import * as Format from "../core/format.ts"
 import { goTo } from "../core/navigation.ts"
 import * as Route from "../core/route.ts"
 import { settings } from "../core/settings.ts"
@@ -50,6 +51,36 @@ const LastKnown = ({ channel, points, topic }: {
   )
 }
 
+/** What a topic or a channel needs to exist, or that this is not known while daemons do not respond. */
+const Unknown = ({ channel, topic }: { readonly topic: string; readonly channel: string }) => {
+  const { daemons } = useAtomValue(liveAtom)
+  const gone = daemons.filter(({ reachable }) => !reachable).length
+  const subject = channel === "" ? `topic ${topic}` : `channel ${channel}`
+  return (
+    <Notice kind="warning">
+      {gone === 0
+        ? `The ${subject} does not exist. `
+        : `No daemon that responds has the ${subject}, and ${Format.quantity(gone, "daemon")} ${
+          gone === 1 ? "does" : "do"
+        } not respond. `}
+      {channel === ""
+        ? (
+          <>
+            A topic is created with its first message, or on the page <Link to={Route.lookup}>Lookup</Link>. See all
+            {" "}
+            <Link to={Route.topics}>topics</Link>.
+          </>
+        )
+        : (
+          <>
+            A consumer creates it when it subscribes, or you do on the page of{" "}
+            <Link to={Route.topic(topic)}>topic {topic}</Link>.
+          </>
+        )}
+    </Notice>
+  )
+}
+
 /** The page of a topic or a channel that no reachable nsqd has: its last known figures, or what to do next. */
 export const Missing = ({ channel = "", refresh, topic }: {
   readonly topic: string
@@ -82,24 +113,7 @@ export const Missing = ({ channel = "", refresh, topic }: {
             No nsqd has this topic. <Link to={Route.lookup}>Lookup</Link> shows its registrations in nsqlookupd.
           </Notice>
         )
-        : (
-          <Notice kind="warning">
-            {channel === ""
-              ? (
-                <>
-                  The topic {topic} does not exist. It would be created with its first message, or on the page{" "}
-                  <Link to={Route.lookup}>Lookup</Link>. See all <Link to={Route.topics}>topics</Link>.
-                </>
-              )
-              : (
-                <>
-                  The channel {channel}{" "}
-                  does not exist. A consumer creates it when it subscribes, or you do on the page of{" "}
-                  <Link to={Route.topic(topic)}>topic {topic}</Link>.
-                </>
-              )}
-          </Notice>
-        )}
+        : <Unknown topic={topic} channel={channel} />}
     </>
   )
 }

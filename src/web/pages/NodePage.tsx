@@ -279,11 +279,7 @@ const LastKnown = ({ all, node }: { readonly node: string; readonly all: number 
         columns={[
           {
             name: "Topic / channel",
-            cell: ({ away, channel, topic }) => (
-              <>
-                <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link> <Away since={away} now={at} />
-              </>
-            )
+            cell: ({ channel, topic }) => <Link to={Route.channel(topic, channel)}>{topic} / {channel}</Link>
           },
           ...withoutCharts(channelColumns(at))
         ]}
@@ -295,11 +291,7 @@ const LastKnown = ({ all, node }: { readonly node: string; readonly all: number 
         columns={[
           {
             name: "Topic",
-            cell: ({ away, topic }) => (
-              <>
-                <Link to={Route.topic(topic)}>{topic}</Link> <Away since={away} now={at} />
-              </>
-            )
+            cell: ({ topic }) => <Link to={Route.topic(topic)}>{topic}</Link>
           },
           ...withoutCharts(topicColumns(at))
         ]}
@@ -336,7 +328,7 @@ export const NodePage = ({ node }: { readonly node: string }) => {
         : live.away !== null
         ? (
           <>
-            <NodeProcess node={live} now={at} />
+            <NodeProcess node={live} now={live.away} />
             <LastKnown node={node} all={live.topic_count} />
           </>
         )

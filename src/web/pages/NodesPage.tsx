@@ -87,16 +87,34 @@ const withLookupds = settings.nsqlookupd.length > 0
 
 const nodes = AdminClient.query("nodes", "list", {})
 
-const Heading = () => {
-  const response = AsyncResult.getOrElse(useAtomValue(nodes), () => undefined)
-  return <h1>Nodes{response !== undefined && ` (${response.nodes?.length ?? 0})`}</h1>
+/** Returns the nsqds that are away and that nsqlookupd no longer lists. */
+const goneOf = (daemons: ReadonlyArray<DaemonState>, nodes: ReadonlyArray<Node>): ReadonlyArray<DaemonState> => {
+  const listed = new Set(nodes.map(addressOf))
+  return daemons.filter(({ address, kind, reachable }) => kind === "nsqd" && !reachable && !listed.has(address))
 }
 
-/** nsqds that nsqlookupd no longer lists, with links to their last known figures. */
+const Heading = () => {
+  const response = AsyncResult.getOrElse(useAtomValue(nodes), () => undefined)
+  const { daemons } = useAtomValue(liveAtom)
+  if (response === undefined) return <h1>Nodes</h1>
+  const listed = response.nodes ?? []
+  return <h1>Nodes ({listed.length + goneOf(daemons, listed).length})</h1>
+}
+
+/** nsqds that nsqlookupd no longer lists, with their last known figures. */
 const Gone = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
-  const { at, daemons } = useAtomValue(liveAtom)
-  const listed = new Set(nodes.map(addressOf))
-  const gone = daemons.filter(({ address, kind, reachable }) => kind === "nsqd" && !reachable && !listed.has(address))
+  const { at, daemons, nodes: live } = useAtomValue(liveAtom)
+  const gone = goneOf(daemons, nodes)
+  const lastKnown = (name: string, title: string, count: (node: LiveNode) => number): Column<DaemonState> => ({
+    name,
+    group: "Last known",
+    numeric: true,
+    title,
+    cell: ({ address }) => {
+      const found = live.find(({ node }) => node === address)
+      return found === undefined ? "–" : Format.count(count(found))
+    }
+  })
   return gone.length === 0 ? null : (
     <Table<DaemonState>
       caption="nsqds that are away"
@@ -109,7 +127,11 @@ const Gone = ({ nodes }: { readonly nodes: ReadonlyArray<Node> }) => {
           )
         },
         { name: "State", wide: true, cell: (daemon) => <DaemonBadge daemon={daemon} now={at} /> },
-        { name: "Last version", cell: ({ version }) => version }
+        lastKnown("Waiting", "Messages that waited in all topics and channels", ({ depth }) => depth),
+        lastKnown("In flight", "Messages that consumers had received and not finished", (node) => node.in_flight_count),
+        lastKnown("Deferred", "Messages that waited for a later time", (node) => node.deferred_count),
+        lastKnown("Topics", "The number of topics", (node) => node.topic_count),
+        { name: "Version", group: "Last known", numeric: true, cell: ({ version }) => version }
       ]}
     />
   )

@@ -1,4 +1,4 @@
-import { useAtomRefresh } from "@effect/atom-react"
+import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { Exit } from "effect"
 import { type FormEvent, useId, useState } from "react"
 import { Actions } from "../components/Actions.tsx"
@@ -11,6 +11,7 @@ import { AdminClient, messageOf } from "../core/api.ts"
 import * as Format from "../core/format.ts"
 import * as Policies from "../core/policies.ts"
 import { settings } from "../core/settings.ts"
+import { liveAtom } from "../live/live.ts"
 
 /** The result of a change on each nsqd. */
 type Results = ReadonlyArray<{ readonly node: string; readonly error: string }>
@@ -124,6 +125,21 @@ const Form = ({ initial, onDone }: { readonly initial: Policies.Values; readonly
   )
 }
 
+/** Names the nsqds that are away, whose policies are not in the response; nothing without any. */
+const Away = ({ responded }: { readonly responded: ReadonlyArray<string> }) => {
+  const { daemons } = useAtomValue(liveAtom)
+  const away = daemons.flatMap(({ address, kind, reachable }) =>
+    kind === "nsqd" && !reachable && !responded.includes(address) ? [address] : []
+  )
+  const [it, does] = away.length === 1 ? ["it", "does"] : ["they", "do"]
+  return away.length === 0 ? null : (
+    <Notice kind="warning">
+      The policies of {away.join(", ")} are not known and cannot be changed, because {it} {does}{" "}
+      not respond: the page is about the other nsqds.
+    </Notice>
+  )
+}
+
 const isOfApi = ({ policy: { source } }: Policies.PolicyRow): boolean => source === "api"
 
 /** The page of the policies of all nsqds. */
@@ -139,6 +155,7 @@ export const PoliciesPage = () => {
       <QueryResponse of={query}>
         {({ nodes }) => (
           <>
+            <Away responded={nodes.map(({ node }) => node)} />
             <Table<Policies.PolicyRow>
               caption="Policies of all nsqds"
               empty="No nsqd has a policy."

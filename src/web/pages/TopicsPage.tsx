@@ -80,18 +80,25 @@ const columnCount = columns.length + (settings.graphite.enabled ? 2 : 1)
 
 const hasChart = (key: TopicList.SortKey): key is "backlog" | "rate" => key === "backlog" || key === "rate"
 
-/** Limit for channels in a row. */
-const maxChannels = 3
+/** Limit for the lines with channels in a row. */
+const maxLines = 3
 
-/** Links to the channels that match the filter, if the topic's own name does not. */
+/** Returns the channels that match the filter, if the topic's own name does not. */
+const matchesOf = (summary: TopicSummary, filter: string): ReadonlyArray<string> =>
+  TopicList.isWanted(summary.topic, filter) ? [] : TopicList.wantedChannels(summary, filter)
+
+/** Links to the channels that match the filter, each in a line. */
 const Channels = ({ filter, summary }: { readonly summary: TopicSummary; readonly filter: string }) => {
-  const wanted = TopicList.isWanted(summary.topic, filter) ? [] : TopicList.wantedChannels(summary, filter)
+  const wanted = matchesOf(summary, filter)
+  const named = wanted.length > maxLines ? wanted.slice(0, maxLines - 1) : wanted
   return wanted.length === 0 ? null : (
     <span className="matches">
-      {wanted.slice(0, maxChannels).map((channel) => (
-        <Link key={channel} to={Route.channel(summary.topic, channel)}>/ {channel}</Link>
+      {named.map((channel) => (
+        <span key={channel} title={channel}>
+          <Link to={Route.channel(summary.topic, channel)}>/ {channel}</Link>
+        </span>
       ))}
-      {wanted.length > maxChannels && `and ${wanted.length - maxChannels} more`}
+      {wanted.length > named.length && <span>and {wanted.length - named.length} more</span>}
     </span>
   )
 }
@@ -137,7 +144,11 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
   const sorting = useMemo(() => TopicList.parseSorting(order) ?? TopicList.initialSorting, [order])
   const wanted = useDeferredValue(filter)
   const shown = useMemo(() => TopicList.arrange(topics.values(), wanted, sorting), [topics, wanted, sorting])
-  const { body, end, first, rowHeight } = useVisible(shown.length)
+  const isTall = useMemo(() => wanted !== "" && shown.some((summary) => matchesOf(summary, wanted).length > 0), [
+    shown,
+    wanted
+  ])
+  const { body, end, first, rowHeight } = useVisible(shown.length, isTall)
   const direction = sorting.descending ? "descending" : "ascending"
   const heading = (key: TopicList.SortKey, name: string, title: string, className: string) => (
     <th
@@ -158,7 +169,7 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
       <Filter value={filter} onChange={setFilter} shown={shown.length} all={topics.size} />
       <div className="panel table" role="region" aria-label="Topics" tabIndex={0}>
         <table
-          className={settings.graphite.enabled ? "topics pictured" : "topics"}
+          className={["topics", settings.graphite.enabled ? "pictured" : "", isTall ? "tall" : ""].join(" ").trim()}
           role="table"
           aria-label="Topics"
           aria-rowcount={shown.length + 1}

@@ -80,6 +80,46 @@ layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it)
       yield* shows(view, /Channel worker is known only on/)
     }))
 
+  it.effect("while daemons are away no page states more than is known", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, lookupds: [, lookupd], nsqds: [, second] } = yield* startCluster()
+      yield* create("orders", "archive")
+      yield* second.post("/mpub?topic=orders", bodies(35))
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* view.act(() => row(view, "orders").getByText("35", { exact: true }).first().waitFor())
+      yield* second.stop
+      yield* lookupd.stop
+      yield* shows(view, new RegExp(`nsqlookupd ${lookupd.http} has been unreachable since`))
+      yield* shows(view, new RegExp(`nsqd .*${second.http}.* has been unreachable since`))
+
+      yield* view.open("/topics/nope")
+      yield* shows(view, "No daemon that responds has the topic nope, and 2 daemons do not respond.")
+      yield* view.open("/lookup")
+      yield* shows(view, "Every topic in the nsqlookupds that respond has a producer; 1 of 2 does not respond.")
+      const listed = view.page.getByRole("listitem").filter({ hasText: lookupd.http })
+      yield* view.act(() => listed.getByText(/unreachable for/).waitFor())
+      yield* view.open("/policies")
+      yield* shows(view, `The policies of ${second.http} are not known and cannot be changed`)
+      yield* view.open(`/nodes/${second.http}/clients/127.0.0.1:1`)
+      yield* shows(view, "does not respond: whether the client is connected to it is not known")
+
+      yield* view.open("/nodes")
+      yield* shows(view, "Nodes (2)")
+      const away = view.page.getByRole("table", { name: "nsqds that are away" })
+      yield* view.act(() => away.getByText("35", { exact: true }).waitFor())
+      yield* view.act(() => away.getByRole("link", { name: new RegExp(second.http) }).click())
+      yield* view.act(() => row(view, "orders / archive").getByText("35", { exact: true }).waitFor())
+      // The heading says it, and not each row.
+      assert.strictEqual(yield* view.act((page) => page.getByText(/stale: .* old/).count()), 1)
+
+      // An nsqlookupd has no page of a node.
+      yield* view.open("/warnings")
+      yield* view.act((page) => page.getByRole("link", { name: lookupd.http }).click())
+      yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Daemons" }).waitFor())
+    }))
+
   it.effect("a page shows what is known while an nsqd does not respond", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser

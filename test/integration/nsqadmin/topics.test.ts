@@ -63,4 +63,32 @@ layer(Browser.layer, { excludeTestServices: true })("the list of topics", (it) =
         assert.isTrue(isVisible, key)
       }
     }))
+
+  for (const width of [1280, 390]) {
+    it.effect(`the longest names, and the channels that match a filter, fit into the rows at ${width} pixels`, () =>
+      Effect.gen(function*() {
+        const { tab } = yield* Browser
+        const { admin, create } = yield* startCluster()
+        const long = (name: string) => `${name}.`.padEnd(64, "long-name.")
+        yield* create(long("orders"), ...["a", "b", "c", "d"].map((name) => long(`billing-${name}`)))
+        yield* create("payments", long("billing"))
+        yield* create("billing")
+        const view = yield* tab(admin.url, { viewport: { width, height: 844 } })
+        const rows = view.act((page) =>
+          page.locator("table.topics tbody tr").evaluateAll((all) =>
+            all.map((one) => {
+              const name = one.querySelector("th")
+              return [one.getBoundingClientRect().height, (name?.scrollHeight ?? 0) - (name?.clientHeight ?? 0)]
+            })
+          )
+        )
+        yield* view.open("/")
+        yield* view.act((page) => page.getByText("3 of 3 topics").waitFor())
+        const [line, card] = [48, 132]
+        assert.deepStrictEqual(yield* rows, Array(3).fill([width === 390 ? card : line, 0]))
+        yield* view.open("/?filter=billing")
+        yield* view.act((page) => page.getByText("and 2 more").waitFor())
+        assert.deepStrictEqual(yield* rows, Array(3).fill([(width === 390 ? card : line) + 48, 0]))
+      }))
+  }
 })
