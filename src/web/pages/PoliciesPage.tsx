@@ -1,9 +1,10 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { Exit } from "effect"
 import { type FormEvent, useId, useState } from "react"
+import type { PoliciesResponse } from "../../protocol/http/admin/AdminStorage.ts"
 import { Actions } from "../components/Actions.tsx"
 import { Badge } from "../components/Badge.tsx"
-import { Notice } from "../components/Notice.tsx"
+import { Notice, Raw } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Table } from "../components/Table.tsx"
 import { usePolicies } from "../core/act.ts"
@@ -125,17 +126,22 @@ const Form = ({ initial, onDone }: { readonly initial: Policies.Values; readonly
   )
 }
 
-/** Names the nsqds that are away, whose policies are not in the response; nothing without any. */
-const Away = ({ responded }: { readonly responded: ReadonlyArray<string> }) => {
+type OnNodes = PoliciesResponse["nodes"]
+
+/** Names the nsqds whose policies are not known, because they do not respond; nothing without any. */
+const Unknown = ({ nodes }: { readonly nodes: OnNodes }) => {
   const { daemons } = useAtomValue(liveAtom)
-  const away = daemons.flatMap(({ address, kind, reachable }) =>
-    kind === "nsqd" && !reachable && !responded.includes(address) ? [address] : []
+  const failed = nodes.filter(({ error, policies }) => policies === null && error !== "")
+  const gone = daemons.flatMap(({ address, kind, reachable }) =>
+    kind === "nsqd" && !reachable && nodes.every(({ node }) => node !== address) ? [address] : []
   )
+  const away = [...failed.map(({ node }) => node), ...gone]
   const [it, does] = away.length === 1 ? ["it", "does"] : ["they", "do"]
   return away.length === 0 ? null : (
     <Notice kind="warning">
       The policies of {away.join(", ")} are not known and cannot be changed, because {it} {does}{" "}
-      not respond: the page is about the other nsqds.
+      not respond: the page is about the other nsqds.{" "}
+      {failed.length > 0 && <Raw text={failed.map(({ error, node }) => `${node}: ${error}`).join("\n")} />}
     </Notice>
   )
 }
@@ -155,10 +161,12 @@ export const PoliciesPage = () => {
       <QueryResponse of={query}>
         {({ nodes }) => (
           <>
-            <Away responded={nodes.map(({ node }) => node)} />
+            <Unknown nodes={nodes} />
             <Table<Policies.PolicyRow>
               caption="Policies of all nsqds"
-              empty="No nsqd has a policy."
+              empty={nodes.some(({ error }) => error !== "")
+                ? "No nsqd that responds has a policy."
+                : "No nsqd has a policy."}
               rows={Policies.rowsOf(nodes).map((row) => [JSON.stringify(row.policy), row])}
               columns={[
                 { name: "Pattern", cell: ({ policy }) => policy.match },
@@ -224,8 +232,8 @@ export const PoliciesPage = () => {
                   : undefined
               ]}
             />
-            {nodes.filter(({ policies }) => policies === null).map(({ error, node }) => (
-              <p key={node} className="muted">{node}: {error === "" ? "NSQ's nsqd has no policies." : error}</p>
+            {nodes.filter(({ error, policies }) => policies === null && error === "").map(({ node }) => (
+              <p key={node} className="muted">{node}: NSQ's nsqd has no policies.</p>
             ))}
           </>
         )}

@@ -85,10 +85,10 @@ layer(Browser.layer, { excludeTestServices: true })("the list of topics", (it) =
         yield* view.open("/")
         yield* view.act((page) => page.getByText("3 of 3 topics").waitFor())
         const [line, card] = [48, 132]
-        assert.deepStrictEqual(yield* rows, Array(3).fill([width === 390 ? card : line, 0]))
+        assert.deepStrictEqual(yield* rows, Array.from({ length: 3 }, () => [width === 390 ? card : line, 0]))
         yield* view.open("/?filter=billing")
         yield* view.act((page) => page.getByText("and 2 more").waitFor())
-        assert.deepStrictEqual(yield* rows, Array(3).fill([(width === 390 ? card : line) + 48, 0]))
+        assert.deepStrictEqual(yield* rows, Array.from({ length: 3 }, () => [(width === 390 ? card : line) + 48, 0]))
       }))
   }
 })
