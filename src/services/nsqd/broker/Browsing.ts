@@ -114,7 +114,7 @@ export interface BrowsedPage {
   readonly messages: ReadonlyArray<Browsed>
   /** The sequence that the next page starts from; `undefined` after the last message. */
   readonly next: number | undefined
-  /** Number of messages of the records that were read. */
+  /** Number of messages that were read. */
   readonly scanned: number
 }
 
@@ -146,16 +146,18 @@ export const browse = Effect.fnUntraced(function*(
     return deferred?.has(sequence) === true ? "deferred" : "waiting"
   }
 
-  /** Whether there is time for the messages from `sequence` on. */
-  const goesOn = (sequence: number): boolean => {
-    if (time.monotonicMillis() < until) return true
+  /** Ends the page before `sequence`, in a record that ends at `end`. */
+  const stopAt = (sequence: number, end: number): false => {
     next = sequence
+    scanned -= end - sequence
     return false
   }
 
+  /** Whether there is time for the messages from `sequence` on. */
+  const goesOn = (sequence: number, end: number): boolean => time.monotonicMillis() < until || stopAt(sequence, end)
+
   /** Adds the wanted messages of a record in steps; false if the page ends. */
-  function* add(header: LogHeader, frames: Buffer, starts: Int32Array, candidates: Candidates) {
-    const end = Math.min(header.first + header.count, to)
+  function* add(header: LogHeader, frames: Buffer, starts: Int32Array, candidates: Candidates, end: number) {
     let candidate = -1
     for (let sequence = Math.max(from, header.first); sequence < end; sequence++) {
       if (sequence % passedPerStep === 0) yield
@@ -173,13 +175,10 @@ export const browse = Effect.fnUntraced(function*(
       const isWanted = filter.matches(body)
       yield
       if (!isWanted) {
-        if (!goesOn(sequence + 1)) return false
+        if (!goesOn(sequence + 1, end)) return false
         continue
       }
-      if (messages.length >= limit || bytes >= pageBytes) {
-        next = sequence
-        return false
-      }
+      if (messages.length >= limit || bytes >= pageBytes) return stopAt(sequence, end)
       const shown = Buffer.from(body.subarray(0, bodyBytes))
       bytes += shown.length
       const holder = state === "in_flight" ? held.get(sequence) : undefined
@@ -196,15 +195,16 @@ export const browse = Effect.fnUntraced(function*(
         body: shown
       })
     }
-    return goesOn(header.first + header.count)
+    return goesOn(end, end)
   }
 
   const each: EachRecord = (header, frames) => {
     if (header.first >= to) return false
-    scanned += header.count
+    const end = Math.min(header.first + header.count, to)
+    scanned += end - Math.max(from, header.first)
     const candidates = filter.search(frames)
     const starts = candidates(0) < 0 ? undefined : intactStarts(header, frames)
-    return starts === undefined ? goesOn(header.first + header.count) : add(header, frames, starts, candidates)
+    return starts === undefined ? goesOn(end, end) : add(header, frames, starts, candidates, end)
   }
 
   yield* log.history.scan(from, each, { turns })

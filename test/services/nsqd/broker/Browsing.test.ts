@@ -73,6 +73,7 @@ describe("browse", () => {
       const found: Array<number> = []
       const starts: Array<number> = []
       let next: number | undefined = 1
+      let scanned = 0
       while (next !== undefined) {
         starts.push(next)
         const page: Effect.Success<ReturnType<typeof browse>> = yield* browse(
@@ -82,10 +83,12 @@ describe("browse", () => {
           unlimited
         )
         found.push(...numbersIn(page))
+        scanned += page.scanned
         next = page.next
       }
       assert.deepStrictEqual(found, [0, 10, 20, 30, 40, 50, 60, 70, 80, 90])
       assert.isAbove(starts.length, 3)
+      assert.strictEqual(scanned, 100)
     }).pipe(Effect.provide(layer)))
 
   it.effect("only bodies in which the search finds something are looked at", () =>
@@ -109,8 +112,8 @@ describe("browse", () => {
     Effect.gen(function*() {
       const log = yield* withRecord(100)
       const page = yield* browse(log, query(multiplesOf(10), { limit: 3 }), noTime, unlimited)
-      assert.deepStrictEqual([numbersIn(page), page.next], [[0, 10, 20], 31])
+      assert.deepStrictEqual([numbersIn(page), page.next, page.scanned], [[0, 10, 20], 31, 30])
       const range = yield* browse(log, query(multiplesOf(10), { to: 31 }), noTime, unlimited)
-      assert.deepStrictEqual([numbersIn(range), range.next], [[0, 10, 20], undefined])
+      assert.deepStrictEqual([numbersIn(range), range.next, range.scanned], [[0, 10, 20], undefined, 30])
     }).pipe(Effect.provide(layer)))
 })
