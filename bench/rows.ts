@@ -7,6 +7,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { generate } from "selfsigned"
 import { adminRow } from "./admin.ts"
+import { browseRow } from "./browse.ts"
 import { type Daemon, withDaemon, withLookupd } from "./daemon.ts"
 import { durableRows } from "./durable.ts"
 import * as Load from "./load.ts"
@@ -363,6 +364,7 @@ export const rows: ReadonlyArray<Row> = [
   lookupRow,
   adminRow,
   ...durableRows,
+  browseRow,
   ...policyRows,
   ...stallRows
 ]
