@@ -3,7 +3,7 @@
  */
 import { Context, Effect, Latch, Layer } from "effect"
 import { StorageError, StorageErrorReason } from "../services/nsqd/disk/StorageError.ts"
-import type { BackendQueue } from "../services/nsqd/storage/BackendQueue.ts"
+import type { BackendQueue, QueueView } from "../services/nsqd/storage/BackendQueue.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
 
 /**
@@ -51,6 +51,13 @@ const make = Effect.gen(function*() {
   const write = <A>(effect: Effect.Effect<A, StorageError>) =>
     counted("writes", writing.whenOpen(checked("writes", effect)))
 
+  const faultyView = ({ open, tail }: QueueView): QueueView => ({
+    tail,
+    open: Effect.map(open, (reader) => ({
+      read: (from, to, maxBytes) => checked("reads", reader.read(from, to, maxBytes))
+    }))
+  })
+
   const faulty = (queue: BackendQueue): BackendQueue => ({
     name: queue.name,
     get depth() {
@@ -61,6 +68,9 @@ const make = Effect.gen(function*() {
     },
     append: (runs) => write(queue.append(runs)),
     read: (maxBytes) => counted("reads", Effect.tap(checked("reads", queue.read(maxBytes)), () => reading.await)),
+    get view() {
+      return queue.view === undefined ? undefined : faultyView(queue.view)
+    },
     sync: checked("writes", queue.sync),
     recent: checked("reads", queue.recent),
     empty: checked("writes", queue.empty),

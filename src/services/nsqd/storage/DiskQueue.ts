@@ -16,7 +16,7 @@ import { DaemonState } from "../../core/DaemonState.ts"
 import type { Disk, DiskError } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
 import { ActiveQueue } from "./ActiveQueue.ts"
-import type { BackendQueue, RecordRun, StoredRun } from "./BackendQueue.ts"
+import type { BackendQueue, QueueView, RecordRun, StoredRun } from "./BackendQueue.ts"
 import type { OutstandingRun } from "./OutstandingRun.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { DiskQueueOptions, HostedQueue, QueueHost } from "./QueueHost.ts"
@@ -298,6 +298,16 @@ export class DiskQueue implements BackendQueue, HostedQueue, ReadQueue, WrittenQ
 
   read(maxBytes: number): Effect.Effect<StoredRun | undefined, StorageError> {
     return Effect.suspend(() => failing(this.activate().reads.read(maxBytes)))
+  }
+
+  get view(): QueueView {
+    const { disk, name, options, positions } = this
+    // Few queues are looked at.
+    const open = Effect.flatMap(
+      Effect.promise(() => import("./QueueView.ts")),
+      ({ openView }) => openView(disk, name, options, positions, () => this.activity)
+    )
+    return { tail: positions.tail, open }
   }
 
   get recent(): Effect.Effect<ReadonlySet<string>, StorageError> {

@@ -21,6 +21,10 @@ const start: QueuePosition = { file: 0, offset: 0 }
 /** The positions of a queue that was never used. */
 export const nothingFound: FoundPositions = { depth: 0, read: start, write: start, recent: start, unsettled: [] }
 
+/** Whether a place comes before another one. */
+export const isBefore = (one: QueuePosition, other: QueuePosition): boolean =>
+  one.file < other.file || (one.file === other.file && one.offset < other.offset)
+
 const noRanges: Array<QueueRange> = []
 
 /** Minimum number of written bytes after `recent`; the maximum is about twice as many. */
@@ -82,6 +86,29 @@ export class QueuePositions {
     return range === undefined ? this.cursor : { file: range.file, offset: range.from }
   }
 
+  /**
+   * The next records that wait to be read, at `place` or behind it: a range, or the rest of a file, whose end is `Infinity` unless it is
+   * the last one. `undefined` behind the last record.
+   */
+  partFrom(place: QueuePosition): QueueRange | undefined {
+    const range = this.ranges.find(({ file, to }) => isBefore(place, { file, offset: to }))
+    if (range !== undefined) {
+      return isBefore(place, { file: range.file, offset: range.from }) ? range : { ...range, from: place.offset }
+    }
+    const { file, offset } = isBefore(place, this.cursor) ? this.cursor : place
+    const { tail } = this
+    if (!isBefore({ file, offset }, tail)) return undefined
+    return { file, from: offset, to: file === tail.file ? tail.offset : Infinity }
+  }
+
+  /** The start of the file that is read after `file`. */
+  after(file: number): QueuePosition {
+    return {
+      file: this.numbers.find((number) => number > file && number < this.tail.file) ?? this.tail.file,
+      offset: 0
+    }
+  }
+
   /** Continues at another offset of the file being read. */
   goTo(offset: number): void {
     const [range] = this.ranges
@@ -94,8 +121,7 @@ export class QueuePositions {
     const range = this.ranges.shift()
     if (range !== undefined) return range.file
     const { file } = this.cursor
-    const next = this.numbers.find((number) => number > file && number < this.tail.file) ?? this.tail.file
-    this.cursor = { file: next, offset: 0 }
+    this.cursor = this.after(file)
     return file
   }
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { MessageBatch } from "../../../../src/protocol/client/MessageBatch.ts"
+import { MessageBatch, recordHeaderSize } from "../../../../src/protocol/client/MessageBatch.ts"
 import type { StoredRun } from "../../../../src/services/nsqd/storage/BackendQueue.ts"
 import { MemoryBackend } from "../../../../src/services/nsqd/storage/MemoryBackend.ts"
 import { batches, bodiesIn } from "../broker/messages.ts"
@@ -20,6 +20,22 @@ interface Taken {
   /** Indexes of unsettled messages. */
   readonly open: Set<number>
 }
+
+/** What the view shows. Each part is read from its second record on as well, as after a page that ended there. */
+const viewed = Effect.fnUntraced(function*({ view }: MemoryBackend) {
+  const { read } = yield* Effect.scoped(view.open)
+  const bodies: Array<string> = []
+  for (let place = { file: 0, offset: 0 };;) {
+    const run = yield* read(place, view.tail, 1)
+    if (run === undefined) return bodies
+    const { bytes, place: { file, offset }, starts } = run
+    const recordAt = (i: number) => bytes.toString("latin1", starts[i]! + recordHeaderSize, starts[i + 1])
+    const second = { file, offset: offset + starts[1]! }
+    if (starts.length > 2) assert.deepInclude(yield* read(second, view.tail, 1), { place: second })
+    bodies.push(...Array.from({ length: starts.length - 1 }, (_, i) => recordAt(i)))
+    place = { file, offset: offset + starts.at(-1)! }
+  }
+})
 
 describe("a queue in memory", () => {
   it.effect.prop(
@@ -71,6 +87,7 @@ describe("a queue in memory", () => {
           yield* carryOut(step)
           assert.strictEqual(queue.depth, waiting.reduce((sum, bodies) => sum + bodies.length, 0))
           assert.strictEqual(queue.hasMore, waiting.length > 0)
+          assert.deepStrictEqual(yield* viewed(queue), waiting.flat())
         }
       }),
     { arbitrary: { runs: 200, size: 60 } }
