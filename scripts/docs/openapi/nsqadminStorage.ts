@@ -1,4 +1,4 @@
-/** The endpoints of nsqadmin for messages of durable topics, moves of channels, and policies. */
+/** The endpoints of nsqadmin for stored messages, moves of channels, and policies. */
 import {
   AnyPolicy,
   InForceResponse,
@@ -14,7 +14,7 @@ import { type Endpoint, failure, inPath, json, query } from "./Endpoint.ts"
 import { changeFailures, done, invalidJson, node, topic, upstream } from "./nsqadminParts.ts"
 
 const channel = inPath("channel", "name of the channel", "billing")
-const sequence = inPath("sequence", "number of the message in its topic", "41")
+const sequence = inPath("sequence", "number of the message in its durable topic; its id in another one", "41")
 const ofChannel = [
   query("topic", "name of the topic", "orders", { required: true }),
   query("channel", "name of the channel", "billing", { required: true })
@@ -68,13 +68,13 @@ export const storage: ReadonlyArray<Endpoint> = [
     method: "GET",
     path: "/api/nodes/:node/messages",
     tag: "Stored messages",
-    summary: "A page of the messages of a durable topic on one nsqd, for administrators",
+    summary: "A page of the messages of a topic on one nsqd, for administrators",
     parameters: [
       node,
       query("topic", "name of the topic", "orders", { required: true }),
       query("channel", "the channel whose states count", "billing"),
       query("state", "`waiting`, `in_flight`, `deferred`, `retained` or `dead`", "waiting"),
-      query("from", place, "beginning"),
+      query("from", `\`next\` of the page before, or for a durable topic ${place}`, "beginning"),
       query("limit", "most messages of the page", "100"),
       query("contains", "only bodies with this text", "tea"),
       query("json", "only JSON with a value at a path", "user.id=42"),

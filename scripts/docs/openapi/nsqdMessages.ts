@@ -1,4 +1,4 @@
-/** The endpoints of nsqd for messages: publishing, consuming, and browsing the log of a durable topic. */
+/** The endpoints of nsqd for messages: publishing, consuming, and browsing. */
 import { MessagesPage } from "../../../src/protocol/http/MessagesResponse.ts"
 import { bytes, type Endpoint, type Failure, failure, header, json, query, text } from "./Endpoint.ts"
 import {
@@ -86,19 +86,21 @@ const invalidArgument = (name: string): Failure =>
 
 const tooManyReaders = failure(503, "TOO_MANY_READERS", "nsqd already sends 16 such responses")
 
-const sequence = query("sequence", "number of the message in its topic", 41, {
-  required: true,
+const sequence = query("sequence", "number of the message in its durable topic, required for one", 41, {
   schema: { type: "integer", minimum: 1 }
 })
+const idOfOne = query("id", "id of the message, required for a topic that is not durable", "0d9a3b6e5f4c8001")
 
 const oneMessage: Omit<Endpoint, "method" | "path" | "summary"> = {
   tag: "Messages",
-  parameters: [topic, channel, sequence],
+  parameters: [topic, channel, sequence, idOfOne],
   failures: [
     ...channelFailures,
     channelNotFound,
-    notDurable,
+    failure(400, "MISSING_ARG_SEQUENCE", "the topic is durable, and there is no parameter `sequence`"),
     invalidArgument("sequence"),
+    failure(400, "MISSING_ARG_ID", "the topic is not durable, and there is no parameter `id`"),
+    failure(400, "INVALID_ARG_ID", "not the id of a message"),
     failure(404, "MESSAGE_NOT_FOUND", "the channel has no such message")
   ],
   isOwn: true
@@ -109,14 +111,14 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
     method: "GET",
     path: "/messages",
     tag: "Messages",
-    summary: "Messages of a durable topic, without consuming them",
+    summary: "Messages of a topic or a channel, without consuming them",
     parameters: [
       topic,
       query("channel", "the channel whose states count", "billing"),
       query("state", "only messages in this state, or in one of several, with commas; `dead` alone", "in_flight", {
         schema: { type: "string", enum: ["waiting", "in_flight", "deferred", "retained", "dead"] }
       }),
-      query("from", `where to start: ${place}`, "beginning"),
+      query("from", `where to start: \`next\` of the page before, or for a durable topic ${place}`, "beginning"),
       query("limit", "messages of a page", 100, {
         schema: { type: "integer", minimum: 1, maximum: 1000, default: 100 }
       }),
@@ -146,7 +148,7 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
       ...topicFailures,
       topicNotFound,
       channelNotFound,
-      notDurable,
+      failure(400, "NOT_DURABLE: <reason>", "the state is `retained`, and the topic has no log"),
       failure(400, "MISSING_ARG_CHANNEL", "the dead letters of each channel are in a topic of their own"),
       ...["from", "state", "limit", "json", "regex", "body_bytes", "budget"].map(invalidArgument),
       tooManyReaders
@@ -198,7 +200,16 @@ const messageEndpoints: ReadonlyArray<Endpoint> = [
     ],
     isOwn: true
   },
-  { ...oneMessage, method: "DELETE", path: "/messages", summary: "Finishes a message in a channel" },
+  {
+    ...oneMessage,
+    method: "DELETE",
+    path: "/messages",
+    summary: "Finishes a message in a channel",
+    failures: [
+      ...oneMessage.failures ?? [],
+      failure(409, "MESSAGE_ON_DISK: <reason>", "the message is in the files of the disk queue")
+    ]
+  },
   {
     ...oneMessage,
     method: "POST",

@@ -3,19 +3,19 @@
  */
 import { Schema } from "effect"
 
-/** Where a message of a durable topic is. */
+/** Where a message is. */
 export const MessageState = Schema.Literals(["waiting", "in_flight", "deferred", "retained", "dead"])
 export type MessageState = typeof MessageState.Type
 
 /**
- * A message of a durable topic. A `dead` one is a dead letter in the topic of the page.
+ * A message of a topic. A `dead` one is a dead letter in the topic of the page.
  *
  * @since 0.2.0
  * @category schemas
  */
 export const BrowsedMessage = Schema.Struct({
-  /** The number of the message in its topic, from 1 on. */
-  sequence: Schema.Finite,
+  /** The number of the message in its topic, from 1 on; only of a durable topic. */
+  sequence: Schema.optionalKey(Schema.Finite),
   id: Schema.String,
   /** When nsqd accepted the message: nanoseconds since the Unix epoch, as a decimal number. */
   timestamp: Schema.String,
@@ -36,12 +36,15 @@ export const BrowsedMessage = Schema.Struct({
   body_base64: Schema.optionalKey(Schema.String)
 })
 /**
- * A message of a durable topic.
+ * A message of a topic.
  *
  * @since 0.2.0
  * @category models
  */
 export type BrowsedMessage = typeof BrowsedMessage.Type
+
+/** Where a page of messages starts: a sequence of a durable topic, or a text that only nsqd reads of another topic. */
+export const NextPage = Schema.Union([Schema.Finite, Schema.String])
 
 /**
  * A page of messages.
@@ -51,8 +54,8 @@ export type BrowsedMessage = typeof BrowsedMessage.Type
  */
 export const MessagesPage = Schema.Struct({
   messages: Schema.Array(BrowsedMessage),
-  /** The sequence that the next page starts from; null after the last message. */
-  next: Schema.NullOr(Schema.Finite),
+  /** The `from` of the next page; null after the last message. */
+  next: Schema.NullOr(NextPage),
   /** How many messages were looked at. */
   scanned: Schema.Finite,
   /** The dead-letter topic that has the messages, whose sequences are theirs; only of a request for the state `dead`. */

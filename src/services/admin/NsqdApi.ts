@@ -109,19 +109,20 @@ export interface NsqdApi {
     options?: { readonly preview?: boolean }
   ) => Effect.Effect<SeekResponse, AdminError>
   /**
-   * Finishes a single message of a channel of a durable topic by its sequence, also one that is in flight or deferred. Fails with the code
-   * `MESSAGE_NOT_FOUND` if the channel does not have it.
+   * Finishes a single message of a channel, also one that is in flight or deferred: by its sequence, or by its id if the topic is not
+   * durable. Fails with the code `MESSAGE_NOT_FOUND` if the channel does not have it, and with `MESSAGE_ON_DISK` if it is in the files of
+   * the channel's disk queue.
    *
    * @since 0.2.0
    */
-  readonly deleteMessage: (topic: string, channel: string, sequence: number) => Effect.Effect<void, AdminError>
+  readonly deleteMessage: (topic: string, channel: string, message: number | string) => Effect.Effect<void, AdminError>
   /**
-   * Takes a single message out of flight, or ends its delay, so that it is delivered next. Fails with the code `MESSAGE_NOT_FOUND` if the
-   * message is neither in flight nor deferred.
+   * Takes a single message out of flight, or ends its delay, so that it is delivered next: by its sequence, or by its id if the topic is
+   * not durable. Fails with the code `MESSAGE_NOT_FOUND` if the message is neither in flight nor deferred.
    *
    * @since 0.2.0
    */
-  readonly requeueMessage: (topic: string, channel: string, sequence: number) => Effect.Effect<void, AdminError>
+  readonly requeueMessage: (topic: string, channel: string, message: number | string) => Effect.Effect<void, AdminError>
   /**
    * Rejects a message in flight by its id: it becomes a dead letter with the reason. Fails with the code `MESSAGE_NOT_IN_FLIGHT` if no
    * consumer holds it. Default of `reason`: `rejected`.
@@ -203,8 +204,8 @@ export interface NsqdApi {
    */
   readonly closeConnection: (address: string) => Effect.Effect<void, AdminError>
   /**
-   * Returns messages of a durable topic, without consuming them. `next` of the page is the `from` of the next one, as a number; null
-   * after the last message. NSQ's nsqd does not have it.
+   * Returns messages of a topic or a channel, without consuming them. `next` of the page is the `from` of the next one: a number for a
+   * durable topic, otherwise a text; null after the last message. NSQ's nsqd does not have it.
    *
    * @since 0.2.0
    */
@@ -249,6 +250,8 @@ export interface NsqdApi {
 }
 
 const placeText = (place: LogPlace): string => place instanceof Date ? place.toISOString() : String(place)
+
+const nameOf = (message: number | string) => typeof message === "number" ? { sequence: message } : { id: message }
 
 const decodeJson = Schema.decodeEffect(Schema.fromJsonString(Schema.Json))
 
@@ -338,9 +341,9 @@ export const make = Effect.fnUntraced(function*(
         send({ method: "POST", path: "/channel/seek", parameters: { topic, channel, to: placeText(to), preview } }),
         ({ body }) => Effect.mapError(decodeSeek(body.toString()), () => invalid("POST", "/channel/seek"))
       ),
-    deleteMessage: (topic, channel, sequence) =>
-      Effect.asVoid(send({ method: "DELETE", path: "/messages", parameters: { topic, channel, sequence } })),
-    requeueMessage: (topic, channel, sequence) => post("/messages/requeue", { topic, channel, sequence }),
+    deleteMessage: (topic, channel, message) =>
+      Effect.asVoid(send({ method: "DELETE", path: "/messages", parameters: { topic, channel, ...nameOf(message) } })),
+    requeueMessage: (topic, channel, message) => post("/messages/requeue", { topic, channel, ...nameOf(message) }),
     rejectMessage: (topic, channel, id, reason) => post("/message/reject", { topic, channel, id, reason }),
     policies: Effect.map(get(PolicyList, "/policies"), ({ policies }) => policies),
     policyInForce: (topic, channel) => get(PolicyInForce, "/policies", { topic, channel }),

@@ -42,14 +42,20 @@ export interface ConnectionOptions {
  * @category models
  */
 export interface BrowseOptions {
-  /** The channel whose states count. Default: none; messages are then waiting until all channels have finished them. */
+  /**
+   * The channel whose states count. Default: none; messages of a durable topic are then waiting until all channels have finished them, and
+   * of another topic only those are shown that no channel has yet.
+   */
   readonly channel?: string
   /**
    * Only messages in this state, or in one of these. `dead` alone shows the dead letters of the topic, or of the channel, which are in
    * another topic. Default: all but dead letters.
    */
   readonly state?: MessageState | ReadonlyArray<MessageState>
-  /** Where to start: `beginning`, a sequence or a time as in RFC 3339. Default: the beginning. */
+  /**
+   * Where to start: `beginning`, `next` of the page before, or for a durable topic a sequence or a time as in RFC 3339. Default: the
+   * beginning.
+   */
   readonly from?: string
   /** The most messages, from 1 to 1000. Default: 100. */
   readonly limit?: number

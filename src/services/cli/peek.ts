@@ -1,4 +1,4 @@
-/** `nsq peek`: shows messages of durable topics without consuming them. */
+/** `nsq peek`: shows messages without consuming them. */
 import { Console, Effect, Option, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { MessagesPage } from "../../protocol/http/MessagesResponse.ts"
@@ -25,7 +25,7 @@ const timeOf = (timestamp: string): string => new Date(Number(BigInt(timestamp) 
 
 /** One line of text for a message. */
 const textOf = (
-  { attempts, body, body_base64: binary, body_size: size, client, due, sequence, state, timestamp }: Message
+  { attempts, body, body_base64: binary, body_size: size, client, due, id, sequence, state, timestamp }: Message
 ) => {
   const shown = body ?? (binary === undefined ? "" : Buffer.from(binary, "base64").toString())
   const cut = Buffer.byteLength(shown) < size && binary === undefined ? `... (${size} bytes)` : ""
@@ -34,7 +34,7 @@ const textOf = (
     : due !== undefined
     ? ` until ${new Date(due).toISOString()}`
     : ""
-  const head = `${sequence}  ${timeOf(timestamp)}  ${state}${where}${
+  const head = `${sequence ?? id}  ${timeOf(timestamp)}  ${state}${where}${
     attempts > 0 ? `, ${attempts === 1 ? "1 attempt" : `${attempts} attempts`}` : ""
   }`
   // Line ends in a body would look like the next message.
@@ -177,7 +177,7 @@ export const peek = Command.make(
     if (!json && found.every(({ messages }) => messages.length === 0)) yield* Console.log("no such messages")
   })
 ).pipe(
-  Command.withDescription("Show messages of a durable topic without consuming them"),
+  Command.withDescription("Show messages of a topic or a channel without consuming them"),
   Command.withExamples([
     {
       command: "nsq peek orders kitchen --state waiting",

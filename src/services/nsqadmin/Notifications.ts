@@ -37,7 +37,7 @@ export interface AdminAction {
   readonly node?: string
   /** The remote address of a client. */
   readonly client?: string
-  /** The sequence of a message. */
+  /** The sequence of a message, or its id if its topic is not durable. */
   readonly sequence?: string
   /** The pattern of a policy. */
   readonly policy?: string

@@ -1,5 +1,6 @@
-/** Shows, deletes and requeues messages of durable topics, and moves channels in their logs (docs/nsqadmin.md#the-api). */
-import { Context, Effect, Layer, Result } from "effect"
+/** Shows, deletes and requeues messages, and moves channels in the logs of durable topics (docs/nsqadmin.md#the-api). */
+import { Context, Effect, Layer, Result, Schema } from "effect"
+import { MessageId } from "../../protocol/client/Message.ts"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
 import type { ActionResponse } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, type NotFound, type UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
@@ -30,6 +31,7 @@ export interface StoredMessage {
   readonly node: string
   readonly topic: string
   readonly channel: string
+  /** Its sequence, or its id if its topic is not durable. */
   readonly sequence: string
 }
 
@@ -40,6 +42,12 @@ const bodyBytes = 65_536
 
 /** The time for a page in milliseconds: less than nsqadmin waits for nsqd by default. */
 const budgetMillis = 3000
+
+const isMessageId = Schema.is(MessageId)
+
+/** The parameter of nsqd that names a message. An id is longer than a sequence. */
+const nameOf = (sequence: string): { readonly sequence: string } | { readonly id: string } | undefined =>
+  /^\d{1,15}$/.test(sequence) ? { sequence } : isMessageId(sequence) ? { id: sequence } : undefined
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
@@ -98,9 +106,10 @@ export class StoredMessages extends Context.Service<StoredMessages, {
       const change = (what: string, request: (node: KnownNode, parameters: string) => Effect.Effect<void, HttpError>) =>
         Effect.fnUntraced(function*({ channel, node: address, sequence, topic }: StoredMessage) {
           yield* checkNames(topic, channel)
-          if (!/^\d{1,15}$/.test(sequence)) return yield* refuse("INVALID_SEQUENCE")
+          const name = nameOf(sequence)
+          if (name === undefined) return yield* refuse("INVALID_SEQUENCE")
           const node = yield* KnownNodes.find(cluster, address)
-          yield* Effect.catch(request(node, query({ topic, channel, sequence })), failed(`${what} message ${sequence}`))
+          yield* Effect.catch(request(node, query({ topic, channel, ...name })), failed(`${what} message ${sequence}`))
           return { message: "" }
         })
 

@@ -18,6 +18,9 @@ export const states = [
   ["dead", "dead letters"]
 ] as const
 
+/** Returns what names a message: its sequence, or its id if the topic is not durable. */
+export const nameOf = ({ id, sequence }: BrowsedMessage): string => sequence === undefined ? id : String(sequence)
+
 /** Returns the name of a state. */
 export const stateName = (state: BrowsedMessage["state"]): string =>
   state === "in_flight" ? "in flight" : state === "dead" ? "dead letter" : state
@@ -93,10 +96,10 @@ export const refusal = (message: string, topic: string): string => {
   const code = message.replace(/:.*/s, "")
   switch (code) {
     case "NOT_DURABLE":
-      return `Topic ${topic} is not durable on this node: it keeps no log of its messages. Start nsqd with ` +
+      return `Topic ${topic} is not durable on this node: it has no log, which keeps finished messages. Start nsqd with ` +
         `--topic-durability=${topic}=written, or change the durability of the topic at run time with PUT /topic/durability.`
     case "NOT_SUPPORTED":
-      return "NSQ's nsqd does not have this feature: it keeps no log of its messages."
+      return "NSQ's nsqd does not have this feature."
     case "TOPIC_NOT_FOUND":
       return `This node does not have topic ${topic}.`
     case "CHANNEL_NOT_FOUND":
@@ -105,6 +108,8 @@ export const refusal = (message: string, topic: string): string => {
       return "The node does not respond to nsqadmin. Select another one."
     case "MESSAGE_NOT_FOUND":
       return "The channel does not have this message in that state any more."
+    case "MESSAGE_ON_DISK":
+      return "The message is in the files of the channel's disk queue. It can be deleted when nsqd has read it for delivery."
     case "INVALID_ARG_REGEX":
       return "The filter is not a valid regular expression."
     case "INVALID_ARG_JSON":

@@ -43,10 +43,11 @@ const Details = (
   const bytes = useMemo(() => Storage.bodyOf(message), [message])
   const shown = useMemo(() => Body.show(bytes, "json"), [bytes])
   const published = Storage.publishedAt(message)
+  const name = Storage.nameOf(message)
   return (
     <>
       <Properties
-        caption={`Message ${message.sequence}`}
+        caption={`Message ${name}`}
         of={[
           ["Id", message.id],
           ["Published", new Date(published).toISOString()],
@@ -59,11 +60,11 @@ const Details = (
           ...Storage.otherHeaders(message).map(([name, value]) => [`Header ${name}`, value] as const)
         ]}
       />
-      <pre tabIndex={0} aria-label={`Body of message ${message.sequence}`}>{shown.text}</pre>
+      <pre tabIndex={0} aria-label={`Body of message ${name}`}>{shown.text}</pre>
       {bytes.length < message.body_size && (
         <p className="muted">The first {Format.bytes(bytes.length)} of {Format.bytes(message.body_size)}.</p>
       )}
-      {actions.length > 0 && <Actions label={`Actions on message ${message.sequence}`} actions={actions} />}
+      {actions.length > 0 && <Actions label={`Actions on message ${name}`} actions={actions} />}
     </>
   )
 }
@@ -75,11 +76,12 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
 }) => {
   const { remove, requeue } = useStoredMessage()
   const { id, sequence, state } = message
+  const name = Storage.nameOf(message)
   const origin = Storage.originOf(message)
   const letters = lettersOf(topic, node, channel, depths)
   const isRedrivable = origin !== undefined && (state === "waiting" || state === "deferred")
   const isHeld = state === "in_flight" || state === "deferred"
-  const request = { params: { node, sequence: String(sequence) }, query: { topic, channel: channel ?? "" } }
+  const request = { params: { node, sequence: name }, query: { topic, channel: channel ?? "" } }
   // The sequence of a dead letter is that of another topic.
   const isOpen = state !== "retained" && state !== "dead"
   const actions: ReadonlyArray<Action> = channel === undefined || !isOpen ? [] : [
@@ -87,23 +89,23 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
       ? [{
         key: "requeue",
         label: "Requeue message",
-        question: `Requeue message ${sequence} of ${topic} / ${channel}?`,
+        question: `Requeue message ${name} of ${topic} / ${channel}?`,
         detail: state === "in_flight"
           ? "It is taken from its consumer, whose FIN will fail, and is delivered next."
           : "Its delay ends, and it is delivered next.",
         run: () => requeue(request),
-        done: `Message ${sequence} has been requeued.`,
+        done: `Message ${name} has been requeued.`,
         after: onChange
       }]
       : [],
     {
       key: "delete",
       label: "Delete message",
-      question: `Delete message ${sequence} from ${topic} / ${channel}?`,
+      question: `Delete message ${name} from ${topic} / ${channel}?`,
       detail: "The channel does not deliver it any more. Other channels keep it.",
       danger: true,
       run: () => remove(request),
-      done: `Message ${sequence} has been deleted.`,
+      done: `Message ${name} has been deleted.`,
       after: onChange
     }
   ]
@@ -113,7 +115,7 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
         isPlain
         summary={
           <span className="row">
-            <strong>#{sequence}</strong>
+            <strong>{sequence === undefined ? id : `#${sequence}`}</strong>
             <Badge kind={state === "in_flight" ? "good" : state === "deferred" ? "warning" : "plain"}>
               {Storage.stateName(state)}
             </Badge>
@@ -130,7 +132,9 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
         }
       >
         <Details message={message} actions={actions} />
-        {isRedrivable && letters !== undefined && <RedriveOne letters={letters} sequence={sequence} id={id} />}
+        {isRedrivable && sequence !== undefined && letters !== undefined && (
+          <RedriveOne letters={letters} sequence={sequence} id={id} />
+        )}
       </Section>
     </li>
   )
@@ -169,13 +173,16 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
   const known = AsyncResult.value(result)
   if (known._tag === "None") return <Skeleton />
   const { messages, next, scanned } = known.value
+  // Only the log of a durable topic can be redriven.
+  const hasLog = messages.every(({ sequence }) => sequence !== undefined)
   return (
     <>
       <p role="status" className="muted">
         {Format.quantity(messages.length, "message")}, {Format.count(scanned)} searched
         {next === null ? "" : ". There are more."}
       </p>
-      {(Storage.isDeadLetterTopic(topic) || messages.some((message) => Storage.originOf(message) !== undefined)) && (
+      {hasLog &&
+        (Storage.isDeadLetterTopic(topic) || messages.some((message) => Storage.originOf(message) !== undefined)) && (
         <Redrive
           topic={topic}
           node={node}
@@ -188,11 +195,13 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
       )}
       <ol className="stored" aria-label="Messages">
         {messages.map((message) => (
-          <Row key={`${node} ${message.sequence}`} message={message} shown={shown} onChange={refresh} />
+          <Row key={`${node} ${Storage.nameOf(message)}`} message={message} shown={shown} onChange={refresh} />
         ))}
         {messages.length === 0 && (
           <li className="empty">
-            {next === null ? "No such messages." : "None in this part of the log. Go on with the next page."}
+            {next === null ? "No such messages." : "None in this part of the messages. Go on with the next page."}
+            {next === null && channel === undefined && depths.length > 0 &&
+              " Messages of a topic that is not durable wait in its channels: browse one of them."}
           </li>
         )}
       </ol>

@@ -57,13 +57,39 @@ layer(Browser.layer, { excludeTestServices: true })("stored messages, rewinds an
       yield* press(view, "Search messages")
       yield* shows(view, "The filter is not a valid regular expression.")
 
-      yield* view.open("/messages/plain")
+      yield* view.open(`/messages/plain?state=retained&node=${first.http}`)
       yield* shows(view, /is not durable on this node.*--topic-durability=plain=written/)
 
       yield* view.open("/messages/orders?node=127.0.0.1:1")
       yield* shows(view, "The node does not respond to nsqadmin. Select another one.")
       const node = view.page.getByRole("combobox", { name: /^Node/ })
       assert.strictEqual(yield* view.act(() => node.inputValue()), "127.0.0.1:1")
+    }))
+
+  it.effect("messages of a topic that is not durable are browsed, requeued and deleted by their ids", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, nsqds: [first], topicOn } = yield* loaded
+      yield* first.post("/pub?topic=plain", "now")
+      yield* first.post("/pub?topic=plain&defer=3600000", "later")
+      const view = yield* tab(admin.url)
+      yield* view.open(`/messages/plain?node=${first.http}`)
+      yield* shows(view, "Messages of a topic that is not durable wait in its channels: browse one of them.")
+      yield* view.open(`/messages/plain/worker?node=${first.http}&state=deferred`)
+      yield* shows(view, "1 message, 1 searched")
+      const summary = rows(view).first().locator("summary")
+      const id = (yield* view.act(() => summary.locator("strong").textContent())) ?? ""
+      assert.match(id, /^[0-9a-f]{16}$/)
+      yield* view.act(() => summary.click())
+      yield* confirm(view, "Requeue message", `Requeue message ${id} of plain / worker?`)
+      yield* shows(view, `Message ${id} has been requeued.`)
+      yield* view.open(`/messages/plain/worker?node=${first.http}&filter=later`)
+      yield* shows(view, "1 message, 2 searched")
+      yield* view.act(() => rows(view).first().locator("summary").click())
+      yield* confirm(view, "Delete message", `Delete message ${id} from plain / worker?`)
+      yield* shows(view, `Message ${id} has been deleted.`)
+      const state = (yield* topicOn(first, "plain"))?.channels[0]
+      assert.deepStrictEqual([state?.depth, state?.deferred_count], [1, 0])
     }))
 
   it.effect("dead letters are shown with their origin, and redriven one by one, by filter, at a rate and until that is cancelled", () =>

@@ -227,6 +227,29 @@ describe("NsqdApi", () => {
       assert.strictEqual(reason._tag === "Refusal" ? reason.code : reason._tag, "MESSAGE_NOT_FOUND")
     }).pipe(cluster))
 
+  it.effect("messages of a topic that is not durable are browsed in pages, deleted and requeued by their ids", () =>
+    Effect.gen(function*() {
+      const { api } = yield* nsqd
+      yield* api.createTopic("t")
+      yield* api.setDurability("t", "memory")
+      yield* api.createChannel("t", "c")
+      yield* api.publish("t", "now")
+      yield* api.publish("t", "later", { delay: "1 hour" })
+      const first = yield* api.messages("t", { channel: "c", limit: 1 })
+      const second = yield* api.messages("t", { channel: "c", from: String(first.next) })
+      assert.deepStrictEqual(first.messages.concat(second.messages).map(({ body, state }) => [body, state]), [
+        ["now", "waiting"],
+        ["later", "deferred"]
+      ])
+      assert.isNull(second.next)
+      yield* api.deleteMessage("t", "c", first.messages[0]?.id ?? "")
+      yield* api.requeueMessage("t", "c", second.messages[0]?.id ?? "")
+      const channel = (yield* topicStats(api, "t"))?.channels?.[0]
+      assert.deepStrictEqual([channel?.depth, channel?.deferred_count], [1, 0])
+      const reason = yield* reasonOf(api.deleteMessage("t", "c", 1))
+      assert.strictEqual(reason._tag === "Refusal" ? reason.code : reason._tag, "MISSING_ARG_ID")
+    }).pipe(cluster))
+
   it.effect("policies are set, listed, resolved and deleted, and a wrong one is refused with the field", () =>
     Effect.gen(function*() {
       const { api } = yield* nsqd

@@ -60,10 +60,23 @@ describe("nsq peek", () => {
       assert.strictEqual((yield* peek("orders", "-n", "5000", "--where", "user.id=2")).length, 400)
     }).pipe(Effect.provide(daemonWith({ durability: "written" }))))
 
-  it.live("a topic that is not durable, and one that does not exist, are errors of the daemon", () =>
+  it.live("messages of a topic that is not durable are shown with their ids", () =>
     Effect.gen(function*() {
       yield* run(["pub", "orders", "tea"])
-      const [code, message] = failureOf(yield* run(["peek", "orders"])) ?? []
+      assert.match((yield* peek("orders")).join("\n"), /^[0-9a-f]{16}  TIME  waiting  tea$/)
+      yield* run(["channel", "create", "orders", "kitchen"])
+      yield* run(["pub", "orders", "milk\nlemon"])
+      assert.deepStrictEqual((yield* peek("orders", "kitchen", "--state", "all")).map((line) => line.slice(18)), [
+        "TIME  waiting  tea",
+        "TIME  waiting  milk\\nlemon"
+      ])
+      assert.strictEqual((yield* peek("orders", "kitchen", "-n", "1")).length, 1)
+    }).pipe(Effect.provide(daemon)))
+
+  it.live("finished messages of a topic that is not durable, and a topic that does not exist, are errors of the daemon", () =>
+    Effect.gen(function*() {
+      yield* run(["pub", "orders", "tea"])
+      const [code, message] = failureOf(yield* run(["peek", "orders", "--state", "retained"])) ?? []
       assert.strictEqual(code, 1)
       assert.match(message ?? "", /NOT_DURABLE/)
       assert.deepStrictEqual(failureOf(yield* run(["peek", "missing"])), [1, "topic missing does not exist"])

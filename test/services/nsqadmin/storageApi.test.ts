@@ -120,14 +120,51 @@ describe("stored messages in nsqadmin's API", () => {
       }).pipe(Effect.provide(layer([node], { told })))
     }))
 
-  it.live("a topic without a log and NSQ's nsqd are refused with the reason, and other hosts are not requested", () =>
+  it.live("messages of a topic without a log are named by their ids", () =>
+    Effect.gen(function*() {
+      const { http: node } = yield* startNsqd()
+      const told: Array<AdminAction> = []
+      yield* post(node, "/topic/create?topic=t")
+      yield* post(node, "/channel/create?topic=t&channel=c")
+      for (const body of ["one", "two"]) yield* post(node, "/pub?topic=t", body)
+      yield* post(node, "/pub?topic=t&defer=3600000", "three")
+      yield* Effect.gen(function*() {
+        const { storage } = yield* client
+        const query = { topic: "t", channel: "c" }
+        const browse = (more: { readonly limit?: string; readonly from?: string } = {}) =>
+          storage.browse({ params: { node }, query: { ...query, ...more } })
+        const first = yield* browse({ limit: "2" })
+        const second = yield* browse({ limit: "2", from: String(first.next) })
+        const messages = [...first.messages, ...second.messages]
+        assert.deepStrictEqual(messages.map(({ body, sequence, state }) => [body, sequence, state]), [
+          ["one", undefined, "waiting"],
+          ["two", undefined, "waiting"],
+          ["three", undefined, "deferred"]
+        ])
+        const [one, , three] = messages.map(({ id }) => id)
+        yield* storage.remove({ params: { node, sequence: one ?? "" }, query })
+        yield* storage.requeue({ params: { node, sequence: three ?? "" }, query })
+        assert.deepStrictEqual((yield* browse()).messages.map(({ body, state }) => [body, state]), [
+          ["two", "waiting"],
+          ["three", "waiting"]
+        ])
+        assert.deepStrictEqual(told.map(({ sequence }) => sequence), [one, three])
+        assert.deepStrictEqual(yield* refusal(storage.remove({ params: { node, sequence: one ?? "" }, query })), [
+          "NotFound",
+          "MESSAGE_NOT_FOUND"
+        ])
+      }).pipe(Effect.provide(layer([node], { told })))
+    }))
+
+  it.live("finished messages of a topic without a log, and NSQ's nsqd, are refused with the reason, and other hosts are not requested", () =>
     Effect.gen(function*() {
       const { http: node } = yield* startNsqd()
       const go = yield* goNsqd
       yield* post(node, "/topic/create?topic=t")
       yield* Effect.gen(function*() {
         const { storage } = yield* client
-        const browse = (node: string) => refusal(storage.browse({ params: { node }, query: { topic: "t" } }))
+        const browse = (node: string) =>
+          refusal(storage.browse({ params: { node }, query: { topic: "t", state: "retained" } }))
         const [tag, message] = yield* browse(node)
         assert.strictEqual(tag, "BadRequest")
         assert.match(message ?? "", /^NOT_DURABLE: ./)

@@ -12,6 +12,12 @@ const message = {
 } as const
 
 describe("stored messages", () => {
+  it("a message is named by its sequence, or by its id without one", () => {
+    const { sequence, ...other } = message
+    assert.strictEqual(Storage.nameOf(message), String(sequence))
+    assert.strictEqual(Storage.nameOf({ ...other, id: "0d9a3b6e5f4c8001" }), "0d9a3b6e5f4c8001")
+  })
+
   it("a dead letter has its origin apart from its other headers, and another message has none", () => {
     const dead = {
       ...message,

@@ -249,7 +249,7 @@ export class MessagesGroup extends HttpApiGroup.make("messages").add(
   })
 ) {}
 
-/** The messages of durable topics on their nsqds. Not in NSQ; changes and bodies are for administrators only. */
+/** The messages of topics on their nsqds. Not in NSQ; changes and bodies are for administrators only. */
 export class StorageGroup extends HttpApiGroup.make("storage").add(
   /** A page of the messages of a topic on one nsqd, as nsqd's `GET /messages`. For administrators only. */
   HttpApiEndpoint.get("browse", "/api/nodes/:node/messages", {
@@ -267,14 +267,14 @@ export class StorageGroup extends HttpApiGroup.make("storage").add(
     success: StoredMessagesResponse,
     error: [NotFound, ...actionFailures]
   }),
-  /** Finishes the message with this sequence in a channel. */
+  /** Finishes the message with this sequence, or with this id if its topic is not durable, in a channel. */
   HttpApiEndpoint.delete("remove", "/api/nodes/:node/messages/:sequence", {
     params: { node: Schema.String, sequence: Schema.String },
     query: channelParams,
     success: ActionResponse,
     error: [NotFound, ...actionFailures]
   }),
-  /** Takes the message with this sequence out of flight, or ends its delay. */
+  /** Takes the message with this sequence or id out of flight, or ends its delay. */
   HttpApiEndpoint.post("requeue", "/api/nodes/:node/messages/:sequence/requeue", {
     params: { node: Schema.String, sequence: Schema.String },
     query: channelParams,

@@ -1,8 +1,8 @@
 /**
- * Messages of durable topics, redrives, moves of channels and policies in nsqadmin's API (docs/nsqadmin.md#the-api). Not in NSQ.
+ * Stored messages, redrives, moves of channels and policies in nsqadmin's API (docs/nsqadmin.md#the-api). Not in NSQ.
  */
 import { Schema } from "effect"
-import { BrowsedMessage } from "../MessagesResponse.ts"
+import { BrowsedMessage, NextPage } from "../MessagesResponse.ts"
 import { FieldsInForce, ListedPolicy } from "../PoliciesResponse.ts"
 import { RedriveProgress } from "../RedriveResponse.ts"
 
@@ -10,7 +10,7 @@ import { RedriveProgress } from "../RedriveResponse.ts"
 export const StoredMessagesResponse = Schema.Struct({
   messages: Schema.Array(BrowsedMessage),
   /** The `from` of the next page; null after the last message. */
-  next: Schema.NullOr(Schema.Finite),
+  next: Schema.NullOr(NextPage),
   /** How many messages were looked at. */
   scanned: Schema.Finite,
   /** The dead-letter topic that has the messages; only of a request for the state `dead`. */

@@ -27,6 +27,16 @@ export interface NotStored {
   readonly messages: number
 }
 
+/** Where messages are that are not in flight. */
+export interface MemoryPlaces {
+  /** Those that wait in memory, also if they were read from disk. */
+  readonly queues: ReadonlyArray<MemoryQueue>
+  /** `undefined` for a topic, whose messages are deferred in its channels. */
+  readonly deferred: DeferredQueue | undefined
+  /** The others that wait; `undefined` without a disk. */
+  readonly backend: BackendQueue | undefined
+}
+
 /** A channel's waiting and deferred messages. The channel delivers from `memory` and `fetched` itself. */
 export interface WaitingMessages {
   readonly memory: MemoryQueue
@@ -84,6 +94,8 @@ export interface WaitingMessages {
   readonly drop?: (sequence: number) => Effect.Effect<boolean, StorageError>
   /** Lets a deferred message of the topic's log wait. */
   readonly release?: (sequence: number) => boolean
+  /** Where the messages are, unless the topic has a log. */
+  readonly places?: MemoryPlaces
   /** Drops all waiting messages. */
   readonly empty: Effect.Effect<void, StorageError>
   /** Drops all waiting messages and deletes the files. */
@@ -135,6 +147,9 @@ export class Backlog implements WaitingMessages {
   }
   get isLoaded(): boolean {
     return this.memory.count + this.fetched.count > 0
+  }
+  get places(): MemoryPlaces {
+    return { queues: [this.memory, this.fetched, this.spilled], deferred: this.deferred, backend: this.backend }
   }
   get canFetch(): boolean {
     return this.fetched.count === 0 && this.reads.isReady

@@ -1,5 +1,5 @@
 /**
- * Shows messages of a durable topic without consuming them. The log is read beside its channels; what a channel has done with a
+ * Shows messages of a durable topic without consuming them (those of others: `MemoryBrowsing`). The log is read beside its channels; what a channel has done with a
  * message is looked up when the message is wanted.
  *
  * Hot path: for one message among millions, the records are only searched for the bytes that it has to contain.
@@ -32,18 +32,12 @@ import type { Consumer, Subscription } from "./Subscription.ts"
 /** Messages without a look at their bodies in one step. */
 const passedPerStep = 256
 /** Bytes of bodies in a page: the last message may exceed them. */
-const pageBytes = 1024 * 1024
+export const pageBytes = 1024 * 1024
 
-/** Which messages of a topic are wanted. */
-export interface BrowseQuery {
-  /** The channel whose states count; `undefined` for those of the topic: retained is what all channels have finished. */
-  readonly channel: Channel | undefined
+/** Which messages are wanted, and how much of them. */
+export interface PageQuery {
   /** Default: all. */
   readonly states: ReadonlySet<MessageState> | undefined
-  /** The sequence to start from. */
-  readonly from: number
-  /** The sequence behind the last one. Default: the end of the log. */
-  readonly to?: number
   /** Most messages of a page. */
   readonly limit: number
   readonly filter: BodyFilter
@@ -55,13 +49,24 @@ export interface BrowseQuery {
   readonly budget: number
 }
 
+/** Which messages of a durable topic are wanted. */
+export interface BrowseQuery extends PageQuery {
+  /** The channel whose states count; `undefined` for those of the topic: retained is what all channels have finished. */
+  readonly channel: Channel | undefined
+  /** The sequence to start from. */
+  readonly from: number
+  /** The sequence behind the last one. Default: the end of the log. */
+  readonly to?: number
+}
+
 /** Where dead letters come from. */
 export interface LetterOrigin {
   readonly topic: string
   readonly channel: string | undefined
 }
 
-const isFrom = ({ channel, topic }: LetterOrigin, headers: Buffer): boolean =>
+/** Whether headers are those of a dead letter from there. */
+export const isFrom = ({ channel, topic }: LetterOrigin, headers: Buffer): boolean =>
   headerValue(headers, "nsq-origin-topic") === topic &&
   (channel === undefined || headerValue(headers, "nsq-origin-channel") === channel)
 
@@ -92,7 +97,8 @@ export const heldBy = (channel: Channel): ReadonlyMap<number, Held> => {
 
 /** A message of a page. */
 export interface Browsed {
-  readonly sequence: number
+  /** `undefined` unless its topic is durable. */
+  readonly sequence: number | undefined
   readonly state: MessageState
   readonly id: string
   /** In ns since the Unix epoch. */
@@ -102,18 +108,23 @@ export interface Browsed {
   /** When it becomes due, in ms since the Unix epoch; `undefined` unless it is deferred. */
   readonly due: number | undefined
   /** The consumer that has it in flight; none if it is on its way to the dead-letter topic. */
-  readonly held: Held | undefined
+  readonly held: { readonly consumer: Consumer } | undefined
   readonly headers: Headers | undefined
   readonly bodySize: number
   /** The beginning of the body. */
   readonly body: Buffer
 }
 
-/** A part of a topic's messages. */
-export interface BrowsedPage {
-  readonly messages: ReadonlyArray<Browsed>
-  /** The sequence that the next page starts from; `undefined` after the last message. */
-  readonly next: number | undefined
+/** A message of a durable topic. */
+export interface BrowsedInLog extends Browsed {
+  readonly sequence: number
+}
+
+/** A part of a topic's messages. Those of durable topics have sequences as places. */
+export interface BrowsedPage<Place = number, Message = BrowsedInLog> {
+  readonly messages: ReadonlyArray<Message>
+  /** The place that the next page starts from; `undefined` after the last message. */
+  readonly next: Place | undefined
   /** Number of messages that were read. */
   readonly scanned: number
 }
@@ -134,7 +145,7 @@ export const browse = Effect.fnUntraced(function*(
   const from = Math.max(query.from, isOpen ? channel?.floor ?? log.history.doneBelow : 0)
   const { to = Infinity } = query
   const until = time.monotonicMillis() + query.budget
-  const messages: Array<Browsed> = []
+  const messages: Array<BrowsedInLog> = []
   let next: number | undefined
   let scanned = 0
   let bytes = 0
@@ -224,7 +235,10 @@ function* deferredOf(channel: ChannelLog): Generator<void, SequenceSet> {
 }
 
 /** Adds the due times and the deliveries of those messages that are deferred. */
-function* withDue(channel: ChannelLog, messages: ReadonlyArray<Browsed>): Generator<void, ReadonlyArray<Browsed>> {
+function* withDue(
+  channel: ChannelLog,
+  messages: ReadonlyArray<BrowsedInLog>
+): Generator<void, ReadonlyArray<BrowsedInLog>> {
   const deferred = new Map<number, { readonly due: number; readonly attempts: number }>()
   for (const { sequence, state } of messages) if (state === "deferred") deferred.set(sequence, { due: 0, attempts: 0 })
   if (deferred.size === 0) return messages

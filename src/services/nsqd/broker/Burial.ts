@@ -83,16 +83,23 @@ export class Burial {
     return new Set(this.waiting.flatMap(({ batch }) => batch.sequenceAt(0) ?? []))
   }
 
-  /** Forgets a message of the log, which does not become a dead letter unless it is being stored. */
-  forget(sequence: number): void {
-    this.waiting = this.waiting.filter(({ batch }) => batch.sequenceAt(0) !== sequence)
+  /** The messages that wait, each alone in its batch. */
+  get batches(): ReadonlyArray<MessageBatch> {
+    return this.waiting.map(({ batch }) => batch)
+  }
+
+  /** Forgets the wanted messages, which do not become dead letters unless they are being stored; returns them. */
+  forget(isWanted: (batch: MessageBatch) => boolean): ReadonlyArray<MessageBatch> {
+    const forgotten = this.batches.filter(isWanted)
+    if (forgotten.length > 0) this.waiting = this.waiting.filter(({ batch }) => !forgotten.includes(batch))
+    return forgotten
   }
 
   /** Gives back all messages. */
   takeAll(): ReadonlyArray<MessageBatch> {
-    const { waiting } = this
+    const { batches } = this
     this.waiting = []
-    return waiting.map(({ batch }) => batch)
+    return batches
   }
 
   private readonly run: Effect.Effect<void> = Effect.gen({ self: this }, function*() {

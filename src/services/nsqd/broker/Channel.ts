@@ -18,6 +18,7 @@ import type { Carried } from "./Carried.ts"
 import type { ChannelPolicies } from "./ChannelPolicies.ts"
 import { Consumption, type ConsumptionSettings } from "./Consumption.ts"
 import { flushFailed } from "./Flush.ts"
+import { type ChannelContents, channelContents } from "./MemoryContents.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -264,6 +265,11 @@ export class Channel {
     return this.consumption.rejectAny(key, reason)
   }
 
+  /** What the channel has, to look at and change single messages; `undefined` if its topic is durable. */
+  get contents(): ChannelContents | undefined {
+    return channelContents(this.consumption)
+  }
+
   /** Calls the worker, because there may be something to deliver. */
   wake(): void {
     this.consumption.wake()
@@ -323,13 +329,10 @@ export class Channel {
     this.policies.lookAtAge()
   }
 
-  /**
-   * Finishes a message of the topic's log that waits, also for the dead-letter topic, or is deferred; false if the channel has no such
-   * message.
-   */
+  /** Finishes a message of the topic's log that waits, also for the dead-letter topic, or is deferred; false if there is none. */
   drop(sequence: number): Effect.Effect<boolean, StorageError> {
     return Effect.suspend(() => {
-      this.policies.forgetDeadLetter(sequence)
+      this.policies.forgetDeadLetter((batch) => batch.sequenceAt(0) === sequence)
       return this.consumption.backlog.drop?.(sequence) ?? Effect.succeed(false)
     })
   }

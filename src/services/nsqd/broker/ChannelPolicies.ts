@@ -275,9 +275,14 @@ export class ChannelPolicies implements PolicyOwner {
     return this.burial?.takeAll() ?? []
   }
 
-  /** A message of the log does not become a dead letter, unless it is being stored. */
-  forgetDeadLetter(sequence: number): void {
-    this.burial?.forget(sequence)
+  /** Dead letters that are not stored yet, each alone in its batch. */
+  get buryingBatches(): ReadonlyArray<MessageBatch> {
+    return this.burial?.batches ?? []
+  }
+
+  /** The wanted messages do not become dead letters, unless they are being stored; returns them. */
+  forgetDeadLetter(isWanted: (batch: MessageBatch) => boolean): ReadonlyArray<MessageBatch> {
+    return this.burial?.forget(isWanted) ?? []
   }
 
   /** Finishes the dead letters that are not stored yet. */

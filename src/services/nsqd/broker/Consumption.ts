@@ -289,7 +289,7 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
   }
 
   /** Adds returned messages to the waiting ones: in memory, or to be written to disk if memory is full. */
-  private enqueue(batch: MessageBatch): void {
+  enqueue(batch: MessageBatch): void {
     if (this.room() > 0) this.waiting.keep(batch)
     else if (this.waiting.hasDisk) this.waiting.spill(batch)
   }
@@ -306,7 +306,7 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
     this.work.call()
   }
 
-  eachInFlight(each: (batch: MessageBatch, position: number) => void): void {
+  eachInFlight(each: (batch: MessageBatch, position: number, holder: Subscription | undefined) => void): void {
     this.outstanding.eachInFlight(each)
   }
 

@@ -15,6 +15,8 @@ const noNumbers = new Float64Array(0)
 const kept = -1
 /** Larger messages are kept as batches, which channels share. */
 const copiedBytesMax = 512
+/** Entries that are looked at per step. */
+const entriesPerStep = 512
 /** Bytes per released batch: the memory that a single remaining message may retain. */
 const batchBytesMax = 32 * 1024
 
@@ -112,6 +114,46 @@ export class DeferredQueue implements Deferrals {
     return settled
   }
 
+  /**
+   * Calls `each` for the messages that are deferred when it begins, in any order; those that leave meanwhile may be missing. The due time
+   * is in monotonic ms; `entry` names the message for `remove`.
+   */
+  *eachDeferred(
+    each: (frames: Buffer, position: number, due: number, entry: number) => void
+  ): Generator<void, void> {
+    const { length } = this
+    const due = this.due.slice(0, length)
+    const order = this.order.slice(0, length)
+    const place = this.place.slice(0, length)
+    for (let i = 0; i < length; i++) {
+      if (place[i] === kept) {
+        const batch = this.batches.get(order[i]!)
+        if (batch !== undefined) each(batch.frames, 0, due[i]!, order[i]!)
+      } else {
+        const found = this.frames.find(place[i]!)
+        if (found !== undefined) each(found.bytes, found.position, due[i]!, order[i]!)
+      }
+      if (i % entriesPerStep === entriesPerStep - 1) yield
+    }
+  }
+
+  /** Takes the message of an entry; `undefined` if it has left. */
+  remove(entry: number): MessageBatch | undefined {
+    const at = this.order.subarray(0, this.length).indexOf(entry)
+    if (at < 0) return undefined
+    const place = this.place[at]!
+    const batch = place === kept ? this.batches.get(entry) : this.copyOf(place)
+    this.batches.delete(entry)
+    this.removeAt(at)
+    return batch
+  }
+
+  private copyOf(place: number): MessageBatch {
+    const frames = Buffer.allocUnsafeSlow(this.frames.sizeAt(place))
+    this.frames.take(place, frames, 0)
+    return MessageBatch.ofFrames(frames, 1, undefined, this.hasHeaders)
+  }
+
   private popBatch(): MessageBatch {
     const order = this.order[0]!
     const batch = this.batches.get(order)
@@ -142,12 +184,22 @@ export class DeferredQueue implements Deferrals {
 
   /** Removes the first entry. */
   private pop(): void {
+    this.removeAt(0)
+  }
+
+  /** Removes an entry: the last one takes its place, and rises or sinks from there. */
+  private removeAt(from: number): void {
     const last = --this.length
     if (last === 0) return this.clear()
     const due = this.due[last]!
     const order = this.order[last]!
     const place = this.place[last]!
-    let at = 0
+    // The last entry itself needs no place.
+    let at = Math.min(from, last)
+    while (at > 0 && !this.precedes((at - 1) >> 1, due, order)) {
+      this.move((at - 1) >> 1, at)
+      at = (at - 1) >> 1
+    }
     for (;;) {
       let child = 2 * at + 1
       if (child >= last) break

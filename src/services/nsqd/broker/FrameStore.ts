@@ -42,6 +42,12 @@ export class FrameStore {
     return this.blockOf(place).bytes.readInt32BE(place % blockBytesMax) + 4
   }
 
+  /** The block with a frame, and the frame's position in it; `undefined` if the block has been freed. */
+  find(place: number): { readonly bytes: Buffer; readonly position: number } | undefined {
+    const block = this.blocks.get(Math.floor(place / blockBytesMax))
+    return block && { bytes: block.bytes, position: place % blockBytesMax }
+  }
+
   /** Moves a frame to position `to` of `out`; returns its end. */
   take(place: number, out: Buffer, to: number): number {
     const block = this.blockOf(place)

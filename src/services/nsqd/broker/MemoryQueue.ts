@@ -37,6 +37,29 @@ export class MemoryQueue {
     for (let i = this.head; i < this.spans.length; i++) each(this.spans[i]!)
   }
 
+  /** The spans that wait now, oldest first. Those that leave by `advance` become empty. */
+  get waiting(): ReadonlyArray<Span> {
+    return this.spans.slice(this.head)
+  }
+
+  /**
+   * Removes message `index`, at `position`, of a span; what follows in the span becomes a span of its own. False if the message does not
+   * wait here any more. The batch must not gather messages.
+   */
+  remove(span: Span, index: number, position: number): boolean {
+    const at = this.spans.indexOf(span, this.head)
+    if (at < 0 || index < span.index || index >= span.end) return false
+    const { batch, end } = span
+    if (index + 1 < end) {
+      const next = position + batch.frames.readInt32BE(position) + 4
+      this.spans.splice(at + 1, 0, { batch, index: index + 1, position: next, end })
+    }
+    span.end = index
+    if (span.index === index) this.spans.splice(at, 1)
+    this.messages--
+    return true
+  }
+
   /** The newest span; `undefined` if the queue is empty. */
   get newest(): Span | undefined {
     return this.messages === 0 ? undefined : this.spans[this.spans.length - 1]

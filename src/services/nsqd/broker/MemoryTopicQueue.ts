@@ -10,7 +10,7 @@ import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { Storage } from "../storage/Storage.ts"
 import { oldestIn } from "./AgeLimit.ts"
-import { Backlog } from "./Backlog.ts"
+import { Backlog, type MemoryPlaces } from "./Backlog.ts"
 import { type BrokerError, writeFailure } from "./BrokerError.ts"
 import { batchOf, type Carried, delayed, type Handover, nothing } from "./Carried.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
@@ -106,6 +106,10 @@ export class MemoryTopicQueue implements TopicQueue {
   }
   get backendDepth(): number {
     return this.backend?.depth ?? 0
+  }
+
+  get places(): MemoryPlaces {
+    return { queues: [this.memory], deferred: undefined, backend: this.backend }
   }
 
   get lookAtOldest(): Effect.Effect<void> {

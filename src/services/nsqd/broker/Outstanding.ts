@@ -101,9 +101,12 @@ export class Outstanding implements Sleeper {
     return this.flights().find((inFlight) => inFlight.find(key) >= 0)
   }
 
-  /** Calls `each` for every message in flight. */
-  eachInFlight(each: (batch: MessageBatch, position: number) => void): void {
-    for (const inFlight of this.flights()) inFlight.forEach(each)
+  /** Calls `each` for every message in flight; those of disconnected consumers have no holder. */
+  eachInFlight(each: (batch: MessageBatch, position: number, holder: Subscription | undefined) => void): void {
+    for (const inFlight of this.flights()) {
+      const holder = this.members.find((member) => member.inFlight === inFlight)
+      inFlight.forEach((batch, position) => each(batch, position, holder))
+    }
   }
 
   /** All tables of messages in flight. */

@@ -16,6 +16,7 @@ import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.
 import { type Handover, opening } from "./Carried.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { Deduplication } from "./Deduplication.ts"
+import { type MemoryContents, topicContents } from "./MemoryContents.ts"
 import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
 import { type OpenQueue, openQueue, replaceQueue } from "./QueueReplacement.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -165,6 +166,11 @@ export class Topic {
   /** The log with the messages of a durable topic; `undefined` for others. */
   get log(): TopicLog | undefined {
     return this.queue.log
+  }
+  /** What waits in the topic itself, to be looked at; `undefined` for a durable topic. */
+  get contents(): MemoryContents | undefined {
+    const { places } = this.queue
+    return places && topicContents(places)
   }
   channel(name: string): Channel | undefined {
     return this.open.get(name as ChannelName)?.channel

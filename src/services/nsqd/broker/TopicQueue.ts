@@ -9,7 +9,7 @@ import type { ChannelName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
-import type { WaitingMessages } from "./Backlog.ts"
+import type { MemoryPlaces, WaitingMessages } from "./Backlog.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import type { Carried } from "./Carried.ts"
 import type { Worker } from "./Worker.ts"
@@ -60,6 +60,8 @@ export interface TopicQueue {
    */
   readonly oldest: number
   readonly lookAtOldest: Effect.Effect<void, StorageError>
+  /** Where the waiting messages are, unless the topic has a log. */
+  readonly places?: MemoryPlaces
   /** The log with the messages of a durable topic. */
   readonly log: TopicLog | undefined
   /** The channels that the queue itself remembers, also if the metadata file does not have them. */

@@ -14,6 +14,15 @@ const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d
 export const notDurable = ({ name }: Topic): HttpFailure =>
   new HttpFailure({ response: failure(400, `NOT_DURABLE: topic ${name} is not durable (--topic-durability)`) })
 
+/** Fails because a topic without a log has no finished messages. */
+export const keepsNoFinished = ({ name }: Topic): HttpFailure =>
+  new HttpFailure({
+    response: failure(
+      400,
+      `NOT_DURABLE: topic ${name} is not durable and keeps no finished messages (--topic-durability)`
+    )
+  })
+
 /** The log of a durable topic. */
 export const logOf = (topic: Topic): Effect.Effect<TopicLog, HttpFailure> =>
   topic.log === undefined ? Effect.fail(notDurable(topic)) : Effect.succeed(topic.log)

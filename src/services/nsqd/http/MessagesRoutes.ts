@@ -1,6 +1,6 @@
 /**
- * `/messages`: shows messages of durable topics without consuming them, and deletes or requeues single ones
- * (docs/protocol/http.md#messages). NSQ has no such endpoints.
+ * `/messages`: shows messages without consuming them, and deletes or requeues single ones (docs/protocol/http.md#messages). NSQ has no
+ * such endpoints.
  */
 import { Effect, Exit, FiberSet, Schema, Scope } from "effect"
 import { isUtf8 } from "node:buffer"
@@ -79,7 +79,7 @@ export const streamPath = "/messages/stream"
 /** How a stream reads its range: in parts of this many messages or ms, whichever comes first. */
 const streamParts = { channel: undefined, states: undefined, limit: 1000, bodyBytes: Infinity, budget: 1000 } as const
 
-/** The sequence of a single message. */
+/** The sequence of a single message of a durable topic. */
 const sequenceIn = Effect.fnUntraced(function*(target: RequestTarget) {
   const text = (yield* Arguments.query(target)).get("sequence")
   if (text === undefined) return yield* fail(400, "MISSING_ARG_SEQUENCE")
@@ -90,9 +90,14 @@ const sequenceIn = Effect.fnUntraced(function*(target: RequestTarget) {
 
 const notFound = fail(404, "MESSAGE_NOT_FOUND")
 
+/** What topics without a log need is loaded for the first request for one. */
+const memoryMessages = Effect.promise(() => import("./MemoryMessages.ts"))
+
 /** Finishes a single message, whatever it is waiting for, also in flight. */
-const remove = Effect.fnUntraced(function*(target: RequestTarget) {
+const remove = Effect.fnUntraced(function*(target: RequestTarget, time: Time.Time, turns: Turns) {
   const channel = yield* existingChannel(target)
+  const { contents } = channel
+  if (contents !== undefined) return yield* (yield* memoryMessages).remove(contents, target, time, turns)
   const sequence = yield* sequenceIn(target)
   const held = heldBy(channel).get(sequence)
   const isDone = held?.subscription.finish(held.key) === "done" || (yield* channel.drop(sequence))
@@ -100,8 +105,10 @@ const remove = Effect.fnUntraced(function*(target: RequestTarget) {
 })
 
 /** Lets a single message that is in flight or deferred wait for its next delivery. */
-const requeue = Effect.fnUntraced(function*(target: RequestTarget) {
+const requeue = Effect.fnUntraced(function*(target: RequestTarget, turns: Turns) {
   const channel = yield* existingChannel(target)
+  const { contents } = channel
+  if (contents !== undefined) return yield* (yield* memoryMessages).requeue(contents, target, turns)
   const sequence = yield* sequenceIn(target)
   const held = heldBy(channel).get(sequence)
   const isDone = held?.subscription.requeue(held.key, 0) === "done" || channel.release(sequence)
@@ -138,7 +145,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
       const text = textOf(body, body.length < bodySize)
       const client = clients.find(held?.consumer)?.stats().remoteAddress
       return {
-        sequence,
+        ...sequence !== undefined && { sequence },
         id,
         timestamp: String(timestamp),
         attempts,
@@ -157,7 +164,13 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
       const states = yield* statesIn(query)
       if (states?.has("dead") !== true) {
         const topic = yield* topicNamed(name)
-        return { log: yield* LogPosition.logOf(topic), channel: yield* channelIn(topic, query), states }
+        const channel = yield* channelIn(topic, query)
+        if (topic.log === undefined && states?.has("retained") === true) {
+          return yield* LogPosition.keepsNoFinished(topic)
+        }
+        // The contents are missing for a moment while the queue of the topic is replaced.
+        const { contents } = channel ?? topic
+        return { topic, contents: contents === undefined ? [] : [contents], channel, states }
       }
       const channel = query.get("channel")
       if (channel !== undefined && !isChannelName(channel)) return yield* fail(400, "INVALID_ARG_CHANNEL")
@@ -166,31 +179,40 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
       const letters = deadLetterName(template, name, channel ?? "")
       const topic = broker.findTopic(letters)
       if (topic === undefined && broker.findTopic(name) === undefined) return yield* fail(404, "TOPIC_NOT_FOUND")
-      const log = topic === undefined ? undefined : yield* LogPosition.logOf(topic)
       // Those that the channels of the dead-letter topic have finished were published again, or consumed.
-      return { log, channel: undefined, states: notFinished, letters, origin: { topic: name, channel } }
+      return {
+        topic,
+        contents: topic === undefined ? [] : [topic, ...topic.channels].flatMap(({ contents }) => contents ?? []),
+        channel: undefined,
+        states: topic?.log === undefined ? undefined : notFinished,
+        letters,
+        origin: { topic: name, channel }
+      }
     })
 
     const list = Effect.fnUntraced(
       function*({ target }: HttpRequest) {
         const query = yield* Arguments.query(target)
-        const { channel, letters, log, origin, states } = yield* sourceOf({ query, target })
+        const { channel, contents, letters, origin, states, topic } = yield* sourceOf({ query, target })
         const limit = yield* whole(query, "limit")
         const bodyBytes = yield* whole(query, "body_bytes")
         const budget = yield* whole(query, "budget")
         const filter = yield* MessageFilter.ofQuery(query)
         const ofLetters = letters === undefined ? {} : { topic: letters }
-        if (log === undefined) {
+        if (topic === undefined) {
           return json({ messages: [], next: null, scanned: 0, ...ofLetters } satisfies MessagesPage)
         }
         yield* takePagePlace
-        const from = yield* LogPosition.sequenceOf(log, query.get("from") ?? "beginning", "INVALID_ARG_FROM")
-        const { messages, next, scanned } = yield* browse(
-          log,
-          { channel, states, from, limit, filter, bodyBytes, budget, ...origin !== undefined && { origin } },
-          time,
-          turns
-        )
+        const start = query.get("from") ?? "beginning"
+        const wanted = { states, limit, filter, bodyBytes, budget, ...origin !== undefined && { origin } }
+        const { messages, next, scanned } = topic.log === undefined
+          ? yield* (yield* memoryMessages).page(topic.name, contents, wanted, start, time, turns)
+          : yield* browse(
+            topic.log,
+            { ...wanted, channel, from: yield* LogPosition.sequenceOf(topic.log, start, "INVALID_ARG_FROM") },
+            time,
+            turns
+          )
         const shown = messages.map(encode)
         return json(
           {
@@ -246,8 +268,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
     return [
       route("GET", path, list),
       route("GET", streamPath, stream),
-      change("/messages", remove, "DELETE"),
-      change("/messages/requeue", requeue)
+      change("/messages", (target) => remove(target, time, turns), "DELETE"),
+      change("/messages/requeue", (target) => requeue(target, turns))
     ]
   }
 )

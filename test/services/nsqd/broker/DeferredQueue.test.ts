@@ -70,6 +70,50 @@ describe("the queue of deferred messages", () => {
     { arbitrary: { runs: 100, size: 200 } }
   )
 
+  it.effect.prop(
+    "single messages are looked at with their due times and removed, and the others keep their order",
+    { dues, removed: Arbitrary.array(Arbitrary.schema(Schema.Boolean), { maxLength: 200 }) },
+    ({ dues, removed }) =>
+      Effect.sync(() => {
+        const queue = queueOf(dues)
+        const entries = new Map<string, number>()
+        const look = queue.eachDeferred((frames, position, due, entry) => {
+          const batch = MessageBatch.ofFrames(
+            frames.subarray(position, position + 4 + frames.readInt32BE(position)),
+            1
+          )
+          const [body = ""] = bodiesOf(batch)
+          assert.isTrue(body.endsWith(` due ${due}`), `${body} is due at ${due}`)
+          entries.set(body, entry)
+        })
+        while (look.next().done !== true);
+        const order = expectedOrder(dues)
+        assert.sameMembers(Array.from(entries.keys()), [...order])
+        const left = order.filter((body, i) => {
+          if (removed[i] !== true) return true
+          const batch = queue.remove(entries.get(body)!)
+          assert.strictEqual(batch && bodiesOf(batch).join(), body)
+          assert.isUndefined(queue.remove(entries.get(body)!))
+          return false
+        })
+        assert.strictEqual(queue.count, left.length)
+        assert.deepStrictEqual(queue.takeAll().flatMap(bodiesOf).join(), left.join())
+      }),
+    { arbitrary: { runs: 100, size: 200 } }
+  )
+
+  it("messages that leave while the others are looked at are passed over", () => {
+    const queue = queueOf(Array.from({ length: 1500 }, () => 1))
+    let seen = 0
+    const look = queue.eachDeferred(() => void seen++)
+    look.next()
+    assert.isAbove(seen, 0)
+    queue.takeAll()
+    const before = seen
+    while (look.next().done !== true);
+    assert.strictEqual(seen, before)
+  })
+
   it("dropping the deferred queue returns the messages that have to be settled", () => {
     const queue = queueOf([3, 2, 1, 3, 2, 1, 3])
     const dropped = queue.drop().filter(({ isOnDisk }) => isOnDisk)

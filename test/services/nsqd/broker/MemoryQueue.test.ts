@@ -7,7 +7,9 @@ import { batches, bodiesIn, positionsOf } from "./messages.ts"
 const Step = Schema.TaggedUnion({
   Push: { count: Schema.Literals([1, 2, 7]) },
   Take: { count: Schema.Literals([1, 3, 10]) },
-  TakeAll: {}
+  TakeAll: {},
+  /** Removes the message with this index of those that wait. */
+  Remove: { index: Schema.Literals([0, 1, 4, 9]) }
 })
 
 const bodiesOfRecords = (records: ReadonlyArray<StoredRecords>): ReadonlyArray<string> =>
@@ -43,6 +45,21 @@ describe("the queue in memory", () => {
             const bodies = queue.takeAll().flatMap(({ batch, end, index }) => bodiesIn(batch).slice(index, end))
             assert.deepStrictEqual(bodies, expected)
             expected = []
+          },
+          Remove: ({ index }) => {
+            let left = index
+            for (const span of queue.waiting) {
+              const count = span.end - span.index
+              if (left < count) {
+                const at = span.index + left
+                const position = positionsOf(span.batch)[at]!
+                assert.isTrue(queue.remove(span, at, position))
+                assert.isFalse(queue.remove(span, at, position), "a message is removed once")
+                expected.splice(index, 1)
+                return
+              }
+              left -= count
+            }
           }
         })
         for (const step of steps) {
@@ -53,6 +70,18 @@ describe("the queue in memory", () => {
       }),
     { arbitrary: { runs: 200, size: 60 } }
   )
+
+  it("a message that was taken is not removed", () => {
+    const queue = new MemoryQueue()
+    const batch = batches()(["a", "b"])
+    queue.push(wholeBatch(batch))
+    const [span] = queue.waiting
+    queue.advance(1, positionsOf(batch)[1]!)
+    assert.isFalse(queue.remove(span!, 0, 0))
+    queue.takeAll()
+    assert.isFalse(queue.remove(span!, 1, positionsOf(batch)[1]!))
+    assert.strictEqual(queue.count, 0)
+  })
 
   it("peek on an empty queue throws", () => {
     assert.throws(() => new MemoryQueue().peek(), /invariant/)

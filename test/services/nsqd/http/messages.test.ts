@@ -170,12 +170,10 @@ describe("/messages", () => {
     Effect.gen(function*() {
       const { api } = yield* start
       yield* publish(api, "x")
-      yield* api.request("POST", "/topic/create?topic=e%23ephemeral")
       const list = (query: string) => Effect.map(api.request("GET", `/messages?${query}`), outcome)
       assert.strictEqual(yield* list(""), refusal(400, "MISSING_ARG_TOPIC"))
       assert.strictEqual(yield* list("topic=none"), refusal(404, "TOPIC_NOT_FOUND"))
       assert.strictEqual(yield* list("topic=t&channel=none"), refusal(404, "CHANNEL_NOT_FOUND"))
-      assert.include(yield* list("topic=e%23ephemeral"), "NOT_DURABLE")
       const states = "must be waiting, in_flight, deferred or retained, or several with commas; or dead"
       const wrong: ReadonlyArray<readonly [name: string, value: string, rule: string]> = [
         ["state", "lost", states],
