@@ -2,9 +2,11 @@
  * Keys in the order in which they were noted, of which the oldest are forgotten.
  *
  * Hot path: called for every publish with a key. The keys are in typed arrays: as strings in a Map they took twice the time, half of it
- * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case.
+ * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. They are never copied: to
+ * copy a million keys would stop the process for a second.
  */
 import { hash } from "node:crypto"
+import { HashIndex } from "./HashIndex.ts"
 import { hashWords } from "./KeyHash.ts"
 
 /** Words of 32 bits for each key. The first byte is its length. */
@@ -13,9 +15,6 @@ const keyBytesMax = 4 * keyWords - 1
 /** The first byte of a digest, which stands for a key that is longer or not ASCII. */
 const digestMark = 0xff
 const asciiMax = 0x7f
-
-/** Entries of the first table. A table has a power of two of them. */
-const leastEntries = 64
 
 /** The key that is looked for, as it would be in the table. */
 let wantedKey: string | undefined
@@ -46,144 +45,171 @@ const want = (key: string): void => {
   wantedKey = key
 }
 
+/** Entries of the first part. The next ones have twice as many each, up to `partEntries`. */
+const leastEntries = 64
+const partBits = 12
+const partEntries = 1 << partBits
+
+/** Consecutive entries. The time of an entry that counts no more is NaN. */
+class Part {
+  readonly number: number
+  readonly keys: Int32Array
+  readonly hashes: Int32Array
+  readonly times: Float64Array
+  used = 0
+
+  constructor(number: number, entries: number) {
+    this.number = number
+    this.keys = new Int32Array(keyWords * entries)
+    this.hashes = new Int32Array(entries)
+    this.times = new Float64Array(entries)
+  }
+
+  get entries(): number {
+    return this.times.length
+  }
+}
+
 export class RecentKeys {
-  private capacity = 0
-  /** A ring of entries: keys, hashes, and times. The time of an entry that counts no more is NaN. */
-  private keys = new Int32Array(0)
-  private hashes = new Int32Array(0)
-  private times = new Float64Array(0)
-  private head = 0
-  private length = 0
+  /** The parts with entries, from the oldest on, and the position of the oldest entry. */
+  private parts: Array<Part> = []
+  private first = 0
+  /** The same parts by number; an entry is its part's number and its position. Numbers of parts that are gone are used again. */
+  private numbered: Array<Part | undefined> = []
+  private free: Array<number> = []
+  /** A part that is gone, to be used again. */
+  private spare: Part | undefined
   private live = 0
-  /**
-   * A hash table with linear probing. A slot has the number of an entry, plus one, and its hash, so that a search reads one place of
-   * memory; 0 is an empty slot. At most half of the slots are used.
-   */
-  private slots = new Int32Array(0)
-  /** The number of slots, minus one. */
-  private mask = 0
+  /** Entries that count no more and are not passed yet. */
+  private stale = 0
+  private index = new HashIndex()
 
   get size(): number {
     return this.live
   }
 
   has(key: string): boolean {
-    return this.live > 0 && this.find(key) >= 0
+    return this.find(key) >= 0
   }
 
   /** When the key was noted last; `undefined` for a key that is not known. */
   timeOf(key: string): number | undefined {
-    const slot = this.live > 0 ? this.find(key) : -1
-    return slot < 0 ? undefined : this.times[this.slots[slot]! - 1]
+    const entry = this.find(key)
+    return entry < 0 ? undefined : this.partOf(entry).times[entry & (partEntries - 1)]
   }
 
   /** Adds a key at the end, or moves it there. */
   note(key: string, time: number): void {
-    if (this.length === this.capacity) this.makeRoom()
-    const found = this.find(key)
-    if (found >= 0) this.drop(this.slots[2 * found]! - 1, found)
-    const entry = (this.head + this.length) & (this.capacity - 1)
-    for (let at = 0, to = entry * keyWords; at < wantedWords; at++) this.keys[to + at] = wanted[at]!
-    this.hashes[entry] = wantedHash
-    this.times[entry] = time
-    this.length++
-    this.live++
-    this.link(entry)
+    const known = this.find(key)
+    if (known >= 0) {
+      const part = this.partOf(known)
+      const at = known & (partEntries - 1)
+      part.times[at] = NaN
+      this.index.remove(part.hashes[at]!, known)
+      this.live--
+      this.stale++
+    }
+    if (this.stale > this.live + partEntries) this.compact()
+    this.append(wanted, 0, wantedWords, wantedHash, time)
   }
 
   /** Forgets the oldest keys until at most `most` are left and the next one was noted after `oldest`. */
   forget(most: number, oldest: number): void {
-    while (this.length > 0) {
-      const { head } = this
-      const time = this.times[head]!
-      if (!Number.isNaN(time)) {
-        if (this.live <= most && time > oldest) break
-        this.drop(head, this.slotOf(head))
+    for (let part = this.parts[0]; part !== undefined; part = this.parts[0]) {
+      if (this.first === part.used) {
+        if (!this.leave(part)) break
+        continue
       }
-      this.head = (head + 1) & (this.capacity - 1)
-      this.length--
+      const time = part.times[this.first]!
+      if (Number.isNaN(time)) this.stale--
+      else {
+        if (this.live <= most && time > oldest) break
+        this.index.remove(part.hashes[this.first]!, (part.number << partBits) | this.first)
+        this.live--
+      }
+      this.first++
     }
   }
 
   clear(): void {
-    this.allocate(0)
-    this.length = 0
+    this.parts = []
+    this.first = 0
+    this.numbered = []
+    this.free = []
+    this.spare = undefined
     this.live = 0
+    this.stale = 0
+    this.index = new HashIndex()
   }
 
-  /** The slot of a key; -1 if it is missing. */
+  /** The entry of a key; -1 if it is missing. */
   private find(key: string): number {
     want(key)
-    const { mask, slots } = this
-    for (let slot = wantedHash & mask; slots[2 * slot] !== 0; slot = (slot + 1) & mask) {
-      if (slots[2 * slot + 1] === wantedHash && this.isWanted(slots[2 * slot]! - 1)) return slot
-    }
-    return -1
+    return this.index.find(wantedHash, this.isWanted)
   }
 
-  private isWanted(entry: number): boolean {
-    for (let at = 0, from = entry * keyWords; at < wantedWords; at++) {
-      if (this.keys[from + at] !== wanted[at]) return false
+  private readonly isWanted = (entry: number): boolean => {
+    const { keys } = this.partOf(entry)
+    for (let at = 0, from = (entry & (partEntries - 1)) * keyWords; at < wantedWords; at++) {
+      if (keys[from + at] !== wanted[at]) return false
     }
     return true
   }
 
-  private slotOf(entry: number): number {
-    const { mask, slots } = this
-    let slot = this.hashes[entry]! & mask
-    while (slots[2 * slot] !== entry + 1) slot = (slot + 1) & mask
-    return slot
+  private partOf(entry: number): Part {
+    return this.numbered[entry >> partBits]!
   }
 
-  private link(entry: number): void {
-    const { mask, slots } = this
-    const hash = this.hashes[entry]!
-    let slot = hash & mask
-    while (slots[2 * slot] !== 0) slot = (slot + 1) & mask
-    slots[2 * slot] = entry + 1
-    slots[2 * slot + 1] = hash
+  private append(words: Int32Array, from: number, count: number, hash: number, time: number): void {
+    let part = this.parts.at(-1)
+    if (part === undefined || part.used === part.entries) part = this.begin(part?.entries ?? 0)
+    const at = part.used++
+    for (let word = 0, to = at * keyWords; word < count; word++) part.keys[to + word] = words[from + word]!
+    part.hashes[at] = hash
+    part.times[at] = time
+    this.index.add(hash, (part.number << partBits) | at)
+    this.live++
   }
 
-  /** Makes an entry count no more, and closes the gap in its slot: a search ends at an empty one. */
-  private drop(entry: number, slot: number): void {
-    this.times[entry] = NaN
-    this.live--
-    const { mask, slots } = this
-    let gap = slot
-    for (let next = (gap + 1) & mask; slots[2 * next] !== 0; next = (next + 1) & mask) {
-      const home = slots[2 * next + 1]! & mask
-      if (((next - home) & mask) < ((next - gap) & mask)) continue
-      slots[2 * gap] = slots[2 * next]!
-      slots[2 * gap + 1] = slots[2 * next + 1]!
-      gap = next
+  /** Begins a part behind one of this size. */
+  private begin(before: number): Part {
+    const entries = Math.min(partEntries, Math.max(leastEntries, 2 * before))
+    const { spare } = this
+    this.spare = undefined
+    const part = spare?.entries === entries ? spare : new Part(this.free.pop() ?? this.numbered.length, entries)
+    this.numbered[part.number] = part
+    this.parts.push(part)
+    return part
+  }
+
+  /** Leaves the oldest part, whose entries are all gone; returns whether there may be another one. */
+  private leave(part: Part): boolean {
+    this.first = 0
+    if (this.parts.length === 1 && part.used < part.entries) {
+      part.used = 0
+      return false
     }
-    slots[2 * gap] = 0
+    this.parts.shift()
+    if (this.spare !== undefined) this.release(this.spare)
+    part.used = 0
+    this.spare = part
+    return true
   }
 
-  /** Leaves out the entries that count no more; doubles the ring if they are few. */
-  private makeRoom(): void {
-    const { capacity, hashes, head, keys, length, times } = this
-    if (2 * this.live >= capacity) this.allocate(Math.max(leastEntries, 2 * capacity))
-    else this.slots.fill(0)
-    this.length = 0
-    for (let at = 0; at < length; at++) {
-      const from = (head + at) & (capacity - 1)
-      if (Number.isNaN(times[from]!)) continue
-      const entry = (this.head + this.length++) & (this.capacity - 1)
-      for (let word = 0; word < keyWords; word++) this.keys[entry * keyWords + word] = keys[from * keyWords + word]!
-      this.hashes[entry] = hashes[from]!
-      this.times[entry] = times[from]!
-      this.link(entry)
-    }
+  private release({ number }: Part): void {
+    this.numbered[number] = undefined
+    this.free.push(number)
   }
 
-  private allocate(capacity: number): void {
-    this.capacity = capacity
-    this.keys = new Int32Array(keyWords * capacity)
-    this.hashes = new Int32Array(capacity)
-    this.times = new Float64Array(capacity)
-    this.slots = new Int32Array(4 * capacity)
-    this.mask = 2 * capacity - 1
-    this.head = 0
+  /** Copies the entries that count: keys that are noted often while older ones remain must not take memory without bound. */
+  private compact(): void {
+    const { first, parts } = this
+    this.clear()
+    parts.forEach((part, index) => {
+      for (let at = index === 0 ? first : 0; at < part.used; at++) {
+        const time = part.times[at]!
+        if (!Number.isNaN(time)) this.append(part.keys, at * keyWords, keyWords, part.hashes[at]!, time)
+      }
+    })
   }
 }
