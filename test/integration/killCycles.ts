@@ -3,14 +3,15 @@
  * in JSON last; exits with 1 if a message was lost or another check failed.
  *
  * usage: npm run crash -- [--cycles N] [--seed N] [--durability memory|written|synced] [--program FILE]
- *          [--variant NAME,NAME|all] [--data-parent DIRECTORY] [--backlog N] [--policies]
+ *          [--variant NAME,NAME|all] [--data-parent DIRECTORY] [--backlog N] [--policies [--harsh]]
  *
  * `written`, the default, and `synced` start the daemon with this --durability and expect everything that durable topics promise.
  * `memory` starts it with --mem-queue-size=0 and the disk queue's flags of each variant, and does not expect messages with a delay to
  * survive.
  *
  * `--policies` switches a limit of attempts and a window of keys on: publishers repeat what has no reply with the same key, consumers
- * give messages up, and at the end the dead letters are redriven. Only for `written` and `synced`.
+ * give messages up, and at the end the dead letters are redriven. Only for `written` and `synced`. With `--harsh` segments are small,
+ * messages expire and exceed limits, channels are rewound, and policies change.
  *
  * The default program is `dist/bin/nsqd`: run `npm run build` first. `--program` accepts any other program, such as
  * NSQ's nsqd.
@@ -33,7 +34,8 @@ const { values } = parseArgs({
     "program": { type: "string" },
     "data-parent": { type: "string" },
     "backlog": { type: "string", default: "200000" },
-    "policies": { type: "boolean", default: false }
+    "policies": { type: "boolean", default: false },
+    "harsh": { type: "boolean", default: false }
   }
 })
 
@@ -71,7 +73,15 @@ for (const kind of kindsOf()) {
   if (values.policies) {
     const { durability } = kind
     if (durability === "memory") throw new Error("--policies: the topics have to be durable")
-    const summary = await runPolicyCycles({ command, cycles, seed, durability, progress, ...parent })
+    const summary = await runPolicyCycles({
+      command,
+      cycles,
+      seed,
+      durability,
+      isHarsh: values.harsh,
+      progress,
+      ...parent
+    })
     report(summary, policyFaults(summary))
   } else {
     const backlog = Number(values.backlog)

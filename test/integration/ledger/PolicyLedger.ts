@@ -130,9 +130,12 @@ export class PolicyLedger {
       if (row === undefined) continue
       this.letters.set(row, (this.letters.get(row) ?? 0) + 1)
       this.rows[row]!.ids.add(headers["nsq-origin-id"] ?? "")
+      const reason = headers["nsq-dead-reason"] ?? ""
+      // Those are moved without a delivery.
+      const isUndelivered = reason === "limit" || reason === "expired"
       const isComplete = headers["nsq-origin-topic"] === topic && headers["nsq-origin-channel"] === channel &&
-        Number(headers["nsq-origin-attempts"]) >= 1 && headers["nsq-dedup-key"] === keyOf(row) &&
-        /^(max_attempts|bad)$/.test(headers["nsq-dead-reason"] ?? "")
+        Number(headers["nsq-origin-attempts"]) >= (isUndelivered ? 0 : 1) && headers["nsq-dedup-key"] === keyOf(row) &&
+        (isUndelivered || reason === "max_attempts" || reason === "bad")
       if (isComplete) continue
       this.wrongOrigins++
       this.note(`dead letter ${row} has the headers ${JSON.stringify(headers)}`)

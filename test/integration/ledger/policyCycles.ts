@@ -28,6 +28,8 @@ export interface PolicyCycleOptions {
   readonly cycles: number
   readonly seed: number
   readonly durability: Exclude<Durability, "memory">
+  /** Small segments, limits and a time-to-live whose messages become dead letters, rewinds, and changes of policies. Default: false. */
+  readonly isHarsh?: boolean
   /** Parent of the data directory. Default: the system's temporary directory. */
   readonly parent?: string
   readonly progress?: (line: string) => void
@@ -115,6 +117,43 @@ const redrive = async (port: number, topic: string): Promise<void> => {
   }
 }
 
+// ---- harsh cycles
+
+/** The policies of harsh cycles: nothing of them loses a message. */
+const harshPolicies = topics.map((match) => ({
+  match,
+  max_attempts: maxAttempts,
+  ttl: "3s",
+  on_expired: "dead_letter",
+  max_depth: 400,
+  on_full: "dead_letter"
+}))
+
+const setPolicies = async (port: number, policies: ReadonlyArray<object>): Promise<void> => {
+  for (const policy of policies) await Wire.http(port, "/policies", JSON.stringify(policy), undefined, {}, "PUT")
+}
+
+/** Moves a channel back from its first unfinished message. */
+const rewind = async (port: number, topic: string, random: Random): Promise<void> => {
+  const open = `/messages?topic=${topic}&channel=${channelName}&state=waiting,in_flight,deferred&limit=1`
+  const [first] = (await json(port, open)).messages
+  if (first === undefined) return
+  const to = Math.max(1, first.sequence - random.integer(0, 200))
+  await json(port, `/channel/seek?topic=${topic}&channel=${channelName}&to=${to}`, "")
+}
+
+/** Rewinds channels and switches the policies off and on until the life ends. */
+const disturb = async ({ httpPort, random }: PolicyLoadOptions, topic: string, life: Life): Promise<void> => {
+  while (!life.stopped) {
+    await delay(random.between(50, 500))
+    const draw = random.next()
+    if (draw < 0.5) await rewind(httpPort, topic, random)
+    else if (draw < 0.75) {
+      await Wire.http(httpPort, `/policies?match=${topic}`, undefined, undefined, {}, "DELETE")
+    } else await setPolicies(httpPort, harshPolicies.filter(({ match }) => match === topic))
+  }
+}
+
 /** Publishes what has no reply, finishes all messages, redrives the dead letters and finishes these. Returns how many are left. */
 const finishAll = async (options: PolicyLoadOptions): Promise<number> => {
   const { httpPort, ledger, tcpPort } = options
@@ -140,7 +179,7 @@ const finishAll = async (options: PolicyLoadOptions): Promise<number> => {
 }
 
 export const runPolicyCycles = async (options: PolicyCycleOptions): Promise<PolicySummary> => {
-  const { command, cycles, durability, parent, progress, seed } = options
+  const { command, cycles, durability, isHarsh = false, parent, progress, seed } = options
   const began = performance.now()
   const random = new Random(seed)
   const ledger = new PolicyLedger()
@@ -150,7 +189,7 @@ export const runPolicyCycles = async (options: PolicyCycleOptions): Promise<Poli
     `--durability=${durability}`,
     `--msg-timeout=${messageTimeoutMillis}ms`,
     // Finished segments are used again, and their keys must be known nevertheless.
-    "--segment-size=1048576",
+    `--segment-size=${isHarsh ? 65_536 : 1_048_576}`,
     `--policy=${JSON.stringify(policy)}`
   ]
   const start = (): Program => new Program({ command, dataPath, flags })
@@ -159,6 +198,7 @@ export const runPolicyCycles = async (options: PolicyCycleOptions): Promise<Poli
   const { httpPort } = await prepared.listening
   await createQueues(httpPort, topics.map((name) => ({ name, channels: [channelName] })))
   await createQueues(httpPort, topics.map((name) => ({ name: deadTopicOf(name), channels: ["redrive"] })))
+  if (isHarsh) await setPolicies(httpPort, harshPolicies)
   await prepared.kill()
 
   for (let cycle = 0; cycle < cycles; cycle++) {
@@ -170,7 +210,8 @@ export const runPolicyCycles = async (options: PolicyCycleOptions): Promise<Poli
       publishOverTcp(load, topic, life),
       publishOverHttp(load, topic, life),
       consumeRepeatedly(load, topic, life),
-      consumeRepeatedly(load, topic, life)
+      consumeRepeatedly(load, topic, life),
+      ...isHarsh ? [disturb(load, topic, life)] : []
     ]).map((promise) => promise.catch(() => undefined))
     await delay(random.chance(0.2) ? random.between(0, 50) : random.between(100, 1500))
     life.stopped = true
@@ -181,7 +222,11 @@ export const runPolicyCycles = async (options: PolicyCycleOptions): Promise<Poli
   }
 
   const last = start()
-  const left = await finishAll({ ...await last.listening, ledger, random })
+  const ports = await last.listening
+  for (const { match } of harshPolicies) {
+    await Wire.http(ports.httpPort, `/policies?match=${match}`, undefined, undefined, {}, "DELETE")
+  }
+  const left = await finishAll({ ...ports, ledger, random })
   await last.stop()
   removeDirectory(dataPath)
   return {

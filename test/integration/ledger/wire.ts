@@ -181,10 +181,10 @@ export const http = (
   path: string,
   body?: Uint8Array | string,
   agent?: Http.Agent,
-  headers: Headers = {}
+  headers: Headers = {},
+  method = body === undefined ? "GET" : "POST"
 ): Promise<HttpReply> =>
   new Promise((resolve, reject) => {
-    const method = body === undefined ? "GET" : "POST"
     const request = Http.request(
       { host: "127.0.0.1", port, path, method, headers, agent: agent ?? false },
       (response) => {
