@@ -35,6 +35,7 @@ describe("RecentKeys", () => {
         assert.strictEqual(keys.size, expected.size)
         for (let other = 0; other < 10; other++) {
           assert.strictEqual(keys.has(String(other)), expected.has(String(other)))
+          assert.strictEqual(keys.timeOf(String(other)), expected.get(String(other)))
         }
       }
     }
