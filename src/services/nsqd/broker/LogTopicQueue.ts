@@ -44,6 +44,7 @@ export class LogTopicQueue implements TopicQueue {
   private readonly time: Time
   readonly log: TopicLog
   private readonly owner: QueueOwner
+  meanBytes: number | undefined
   /** The oldest message and when it was accepted. */
   private found = { sequence: 0, acceptedAt: Infinity }
 
@@ -85,6 +86,14 @@ export class LogTopicQueue implements TopicQueue {
   get oldest(): number {
     const { depth, handed } = this.log
     return depth > 0 && this.found.sequence === handed ? this.found.acceptedAt : Infinity
+  }
+
+  get measure(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() =>
+      this.meanBytes !== undefined
+        ? Effect.void
+        : Effect.map(this.log.history.meanBytes, (bytes) => void (this.meanBytes = bytes ?? 0))
+    )
   }
 
   get lookAtOldest(): Effect.Effect<void, StorageError> {

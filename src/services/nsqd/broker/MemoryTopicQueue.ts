@@ -47,6 +47,8 @@ export class MemoryTopicQueue implements TopicQueue {
   /** Messages on disk from before this time count as accepted then, in ms since the Unix epoch: they are not read. */
   private readonly openedAt: number
   oldest = Infinity
+  /** Messages that the disk queues of the topic and its channels had when they were opened, and the bytes of their bodies. */
+  private readonly before = { messages: 0, bytes: 0 }
 
   private constructor(
     topic: TopicName,
@@ -67,6 +69,7 @@ export class MemoryTopicQueue implements TopicQueue {
     this.channelNames = moved.channels
     this.carried = new Map(moved.carried)
     this.openedAt = Number(this.time.wallNanos() / 1_000_000n)
+    this.noteSize(backend)
     this.handOver = new HandOver({ ...owner, memory: this.memory, backend, delays: this.delays }, surroundings)
   }
 
@@ -99,6 +102,21 @@ export class MemoryTopicQueue implements TopicQueue {
     for (const { batch, due } of deferred) {
       this.memory.push(wholeBatch(delayed(batch.encodeRecords(0, 1), due - now)))
     }
+  }
+
+  private noteSize(backend: BackendQueue | undefined): void {
+    if (backend?.bytes === undefined) return
+    this.before.messages += backend.depth
+    this.before.bytes += Math.max(0, backend.bytes - backend.depth * recordHeaderSize)
+  }
+
+  get meanBytes(): number | undefined {
+    const { bytes, messages } = this.before
+    return messages === 0 ? undefined : bytes / messages
+  }
+
+  get measure(): Effect.Effect<void> {
+    return Effect.void
   }
 
   get depth(): number {
@@ -190,6 +208,7 @@ export class MemoryTopicQueue implements TopicQueue {
     return Effect.map(
       opened,
       (backend): MakeBacklog => (label, worker) => {
+        this.noteSize(backend)
         const backlog = new Backlog(label, memQueueSize, backend, worker)
         const received = carried.get(name)
         if (received !== undefined) backlog.receive(received, wallOrigin(time))

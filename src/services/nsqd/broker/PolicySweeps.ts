@@ -1,6 +1,7 @@
 /**
- * What is done periodically for policies (docs/policies.md): expired messages are removed from channels without a ready consumer, and
- * messages older than a limit of age are looked for. Each sweep runs only while a policy concerns it.
+ * What is done periodically for policies (docs/policies.md): expired messages are removed from channels without a ready consumer,
+ * messages older than a limit of age are looked for, and the sizes of those from before the start. Each sweep runs only while a policy
+ * concerns it.
  */
 import { Effect, PubSub, type Scope } from "effect"
 import type { Policy } from "../../../protocol/http/PoliciesResponse.ts"
@@ -41,6 +42,22 @@ const age: Sweep = {
   }
 }
 
+/** For limits of bytes. Only the first run of a topic reads anything. */
+const sizes: Sweep = {
+  every: "10 seconds",
+  concerns: ({ max_bytes }) => max_bytes !== undefined,
+  of: (topic) =>
+    Effect.andThen(
+      Effect.catch(
+        topic.measure,
+        ({ message }) => Effect.logWarning(`TOPIC(${topic.name}): failed to find the size of messages - ${message}`)
+      ),
+      Effect.sync(() => {
+        for (const channel of topic.channels) channel.wake()
+      })
+    )
+}
+
 type PoliciesInForce = Pick<Policies["Service"], "changes" | "list">
 
 const repeat = (
@@ -65,4 +82,4 @@ export const fork = (
   topics: () => ReadonlyArray<Topic>,
   policies: PoliciesInForce
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.forEach([expiry, age], (sweep) => Effect.forkScoped(repeat(topics, policies, sweep)), { discard: true })
+  Effect.forEach([expiry, age, sizes], (sweep) => Effect.forkScoped(repeat(topics, policies, sweep)), { discard: true })

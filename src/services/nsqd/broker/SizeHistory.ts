@@ -23,10 +23,14 @@ export class SizeHistory {
     this.sums = this.sums.filter((_, i) => isKept(i))
   }
 
-  /** The bytes of the newest `backlog` of `count` messages, which have `sum` bytes together. */
-  bytesOf(backlog: number, count: number, sum: number): number {
-    if (backlog <= 0 || count <= 0) return 0
+  /**
+   * The bytes of the newest `backlog` messages: of the `count` that were published, with `sum` bytes together, and of older ones, which
+   * have `meanBefore` bytes each.
+   */
+  bytesOf(backlog: number, count: number, sum: number, meanBefore: number): number {
+    if (backlog <= 0) return 0
     const from = count - backlog
+    if (from < 0) return sum - from * meanBefore
     let low = 0
     let high = this.counts.length
     while (low < high) {
@@ -34,8 +38,7 @@ export class SizeHistory {
       if (this.counts[middle]! <= from) low = middle + 1
       else high = middle
     }
-    // Messages that were published before the history began, or before this process, are as large as the mean.
-    if (low === 0 && from <= 0) return backlog * sum / count
+    // Messages that were published before the history began are as large as the mean.
     const before = low === 0 ? 0 : this.counts[low - 1]!
     const beforeSum = low === 0 ? 0 : this.sums[low - 1]!
     const after = low === this.counts.length ? count : this.counts[low]!

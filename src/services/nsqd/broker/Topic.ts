@@ -207,7 +207,7 @@ export class Topic {
   }
 
   private putChecked(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {
-    const limits = this.limits ??= new TopicLimits(this, this.surroundings.time)
+    const limits = this.limits ??= new TopicLimits(this, this.surroundings.time, () => this.queue.meanBytes)
     return limits.accept(bodies, (admitted) => this.queue.put(admitted, deferMillis))
   }
 
@@ -221,7 +221,7 @@ export class Topic {
   policyChanged(): void {
     const channels = this.channels
     this.isChecked = this.policy.isLimited || channels.some(({ policy }) => policy.isLimited)
-    if (this.isChecked) this.limits ??= new TopicLimits(this, this.surroundings.time)
+    if (this.isChecked) this.limits ??= new TopicLimits(this, this.surroundings.time, () => this.queue.meanBytes)
   }
 
   /** Published messages that a limit or a rate has refused. */
@@ -234,12 +234,14 @@ export class Topic {
     this.refused += count
   }
 
-  /**
-   * When the oldest message was accepted that waits in the topic itself, in ms since the Unix epoch; `Infinity` without messages. Known to
-   * a second, and only while a policy has `max_age`.
-   */
+  /** See `TopicQueue.oldest`: of the messages that wait in the topic itself. Known to a second, and only while a policy has `max_age`. */
   get oldestAccepted(): number {
     return this.queue.oldest
+  }
+
+  /** See `TopicQueue.measure`. */
+  get measure(): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => this.isExiting || this.moving !== undefined ? Effect.void : this.queue.measure)
   }
 
   /** Finds the oldest message that waits in the topic itself. */

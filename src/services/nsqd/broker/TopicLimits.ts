@@ -62,13 +62,16 @@ export class TopicLimits {
   rejected = 0
   private readonly topic: LimitedTopic
   private readonly time: Time
+  private readonly meanBytesBefore: () => number | undefined
   private readonly rate = new TokenBucket()
   private readonly sizes = new SizeHistory()
   /** Messages and bytes of publishes that are being stored. */
   private pending = 0
   private pendingBytes = 0
 
-  constructor(topic: LimitedTopic, time: Time) {
+  /** `meanBytesBefore` is the mean size of messages that the topic had at the start, in bytes; `undefined` if it is not known. */
+  constructor(topic: LimitedTopic, time: Time, meanBytesBefore: () => number | undefined) {
+    this.meanBytesBefore = meanBytesBefore
     this.topic = topic
     this.time = time
   }
@@ -76,7 +79,8 @@ export class TopicLimits {
   /** The bytes of the newest `backlog` messages. */
   bytesOf(backlog: number): number {
     const { messageBytes, messageCount } = this.topic
-    return this.sizes.bytesOf(backlog, messageCount, messageBytes)
+    // Nothing is dropped by a guess: until they are measured, messages from before the start count as empty.
+    return this.sizes.bytesOf(backlog, messageCount, messageBytes, this.meanBytesBefore() ?? 0)
   }
 
   /** Accepts what the limits admit, of one unit all or nothing; `put` stores it. */

@@ -62,6 +62,9 @@ export interface TopicQueue {
   readonly lookAtOldest: Effect.Effect<void, StorageError>
   /** Where the waiting messages are, unless the topic has a log. */
   readonly places?: MemoryPlaces
+  /** The mean size of the messages that the queue had when it was opened, in bytes; `undefined` before `measure`, or without any. */
+  readonly meanBytes: number | undefined
+  readonly measure: Effect.Effect<void, StorageError>
   /** The log with the messages of a durable topic. */
   readonly log: TopicLog | undefined
   /** The channels that the queue itself remembers, also if the metadata file does not have them. */

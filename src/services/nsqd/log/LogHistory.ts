@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
 import { intactStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
+import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
 import type { Disk } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "./ChannelLog.ts"
@@ -14,8 +15,9 @@ import type { LogCommits } from "./LogCommits.ts"
 import type { LogHandover } from "./LogHandover.ts"
 import type { LogReading } from "./LogReading.ts"
 import { type EachRecord, scan, type ScanHost, type ScanReading, sequenceAt } from "./LogScan.ts"
+import { meanSize } from "./MeanSize.ts"
 import type { Retention, RetentionLimits } from "./Retention.ts"
-import type { Segments } from "./Segment.ts"
+import type { Segment, Segments } from "./Segment.ts"
 import type { StateRecorder } from "./StateRecorder.ts"
 
 /** Bytes per read of messages that may all be young enough. */
@@ -84,6 +86,11 @@ export class LogHistory {
     return Math.min(this.host.handover.handed, this.host.channels.lowestFloor)
   }
 
+  /** See `meanSize`. */
+  get meanBytes(): Effect.Effect<number | undefined, StorageError> {
+    return Effect.mapError(meanSize(this.host), StorageError.fromDisk)
+  }
+
   // ---- reading
 
   /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; messages of one commit share a time. */
@@ -142,6 +149,28 @@ export class LogHistory {
       }
       return Effect.map(this.scan(channel.cursor, each, { blockBytes: finishBlockBytes }), () => finished)
     })
+  }
+
+  // ---- recording
+
+  /** Encodes which messages there are. */
+  encode(out: LogStateChanges): void {
+    this.encodeEnds(out)
+    this.forEachGap((from, to) => out.lost(from, to))
+  }
+
+  /** The same after the removal of segments. */
+  encodeTrimmed(out: LogStateChanges, removed: Iterable<Segment>): void {
+    this.encodeEnds(out)
+    // Between others: a channel that is moved back after a restart must pass them.
+    for (const { end, first } of removed) if (first > this.start) out.lost(first, end)
+  }
+
+  /** Without segments, the state alone tells the next sequence and the next id. */
+  private encodeEnds(out: LogStateChanges): void {
+    out.trimmed(this.start)
+    const { lastIssued } = this.host.commits
+    if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
   }
 
   // ---- retention

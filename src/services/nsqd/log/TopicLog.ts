@@ -101,12 +101,7 @@ export class TopicLog implements ChannelOwner {
       isDoneWith: (from, to) => to <= this.handover.handed && this.channels.areDoneWith(from, to),
       isIdle: () => this.commits.isIdle,
       needsSpace: () => this.health.isFailing("write") || host.refusal(0) !== undefined,
-      trimmed: (removed) => {
-        const { changes } = this.recorder
-        this.encodeEnds(changes)
-        // Between others: a channel that is moved back later must pass them.
-        for (const { end, first } of removed) if (first > this.history.start) changes.lost(first, end)
-      }
+      trimmed: (removed) => this.history.encodeTrimmed(this.recorder.changes, removed)
     })
     this.commits = new LogCommits(
       {
@@ -333,17 +328,9 @@ export class TopicLog implements ChannelOwner {
 
   private *encode(out: LogStateChanges, most: number): Generator<void, void> {
     out.epoch(this.logEpoch)
-    this.encodeEnds(out)
-    this.history.forEachGap((from, to) => out.lost(from, to))
+    this.history.encode(out)
     this.handover.encode(out)
     yield* this.channels.encode(out, most)
-  }
-
-  /** Without segments, the state alone tells the next sequence and the next id. */
-  private encodeEnds(out: LogStateChanges): void {
-    out.trimmed(this.history.start)
-    const { lastIssued } = this.commits
-    if (lastIssued !== undefined) out.issued(lastIssued.unit, lastIssued.sequence)
   }
 
   // ---- emptying and closing

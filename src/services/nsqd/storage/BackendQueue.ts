@@ -50,6 +50,8 @@ export interface BackendQueue {
   readonly name: string
   /** Messages written and not read yet. After a crash it is an estimate until everything has been read. */
   readonly depth: number
+  /** About how many bytes the records of these messages have; `undefined` if it is not known. */
+  readonly bytes?: number
   /** Whether there is anything to read. */
   readonly hasMore: boolean
   /**

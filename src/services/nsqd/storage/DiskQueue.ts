@@ -75,6 +75,10 @@ export class DiskQueue implements BackendQueue, HostedQueue, ReadQueue, WrittenQ
     return this.positions.depth
   }
 
+  get bytes(): number {
+    return this.positions.bytes(this.options.maxBytesPerFile)
+  }
+
   get hasMore(): boolean {
     return this.positions.hasMore
   }

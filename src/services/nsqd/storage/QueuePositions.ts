@@ -65,6 +65,14 @@ export class QueuePositions {
     return this.ranges.length > 0 || this.cursor.file !== this.tail.file || this.cursor.offset < this.tail.offset
   }
 
+  /** About how many bytes are to be read, with files of `fileBytes` between the first and the last one. */
+  bytes(fileBytes: number): number {
+    const { cursor, numbers, tail } = this
+    const ranges = this.ranges.reduce((sum, { from, to }) => sum + to - from, 0)
+    const between = numbers.filter((number) => number >= cursor.file && number < tail.file).length
+    return ranges + Math.max(0, between * fileBytes + tail.offset - cursor.offset)
+  }
+
   /** The read position after the ranges. */
   get read(): QueuePosition {
     return this.cursor

@@ -138,6 +138,34 @@ describe("limits of a topic", () => {
       yield* send("t", "x".repeat(60))
     }).pipe(Effect.provide(inMemory)))
 
+  for (const durability of ["memory", "written", "synced"] as const) {
+    it.effect(`max_bytes counts messages from before a restart by their own size, not that of later ones (${durability})`, () =>
+      Effect.gen(function*() {
+        const options = { durability, memQueueSize: 0, segmentSize: 16_384 }
+        const first = yield* start(options)
+        yield* first.run(Effect.gen(function*() {
+          yield* put({ match: "t", max_bytes: 120_000, on_full: "drop_oldest" })
+          yield* channelOf("t", "c")
+          for (let i = 0; i < 100; i++) yield* send("t", "x".repeat(1000))
+          yield* untilIdle
+        }))
+        yield* first.stop
+        const second = yield* start(options)
+        yield* second.run(Effect.gen(function*() {
+          const channel = yield* channelOf("t", "c")
+          yield* send("t", "x".repeat(10_000))
+          yield* untilIdle
+          assert.deepStrictEqual([channel.depth, channel.droppedCount], [101, 0])
+          yield* send("t", "x".repeat(20_000))
+          yield* untilIdle
+          // 130,000 bytes exceed the limit by about ten of the old messages.
+          assert.isAtLeast(channel.depth, 90)
+          assert.isAtMost(channel.depth, 93)
+        }))
+        yield* second.stop
+      }).pipe(Effect.provide(durable)))
+  }
+
   it.effect("a topic without channels refuses messages, because nothing of it can be dropped", () =>
     Effect.gen(function*() {
       yield* put({ match: "t", max_depth: 2, on_full: "drop_oldest" })
