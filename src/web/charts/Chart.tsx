@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react"
 import UPlot from "uplot"
+import { rateSteps, wholeSteps } from "../core/axis.ts"
 import * as Format from "../core/format.ts"
 
 /** The charted figures. */
@@ -77,7 +78,7 @@ const optionsOf = (
       {
         ...axis,
         size: 52,
-        ...(isCount ? { incrs: wholeSteps } : {}),
+        incrs: [...(isCount ? wholeSteps : rateSteps)],
         values: (_, all) => all.map((value) => isCount ? Format.short(value) : Format.rate(value))
       }
     ],
@@ -109,9 +110,6 @@ const optionsOf = (
     }
   }
 }
-
-/** Steps of an axis of counts, which are whole numbers. */
-const wholeSteps = Array.from({ length: 15 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat()
 
 interface ChartProps {
   /** Unix milliseconds, ascending. */
