@@ -19,10 +19,12 @@ export const InForce = ({ channel, topic }: { readonly topic: string; readonly c
     {({ nodes }) => {
       const rows = Policies.inForce(nodes)
       if (nodes.every(({ fields }) => fields === null)) return null
+      const isComplete = nodes.every(({ error }) => error === "")
       if (rows.length === 0) {
         return (
           <p className="muted">
-            No policy applies. See <Link to={Route.policies}>Policies</Link>.
+            No policy applies{isComplete ? "" : " on the nsqds that respond"}. See{" "}
+            <Link to={Route.policies}>Policies</Link>.
           </p>
         )
       }
@@ -45,7 +47,9 @@ export const InForce = ({ channel, topic }: { readonly topic: string; readonly c
                       only on {Format.quantity(having.length, "node")}
                     </Badge>
                   )
-                  : "all"
+                  : isComplete
+                  ? "all"
+                  : "all that respond"
             }
           ]}
         />

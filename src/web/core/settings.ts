@@ -22,3 +22,6 @@ const given = document.querySelector<HTMLMetaElement>("meta[name=settings]")?.co
 export const settings: WebSettings = given === "__SETTINGS__"
   ? development
   : Schema.decodeSync(Schema.fromJsonString(WebSettings))(given)
+
+/** Whether the user can create topics: an administrator, in a cluster with nsqlookupds. */
+export const canCreateTopics = settings.isAdmin && settings.nsqlookupd.length > 0

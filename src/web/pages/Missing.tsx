@@ -10,7 +10,7 @@ import * as FlowRows from "../core/flowRows.ts"
 import * as Format from "../core/format.ts"
 import { goTo } from "../core/navigation.ts"
 import * as Route from "../core/route.ts"
-import { settings } from "../core/settings.ts"
+import { canCreateTopics, settings } from "../core/settings.ts"
 import * as Stakes from "../core/stakes.ts"
 import { liveAtom } from "../live/live.ts"
 import { usePoints } from "../live/points.ts"
@@ -66,14 +66,16 @@ const Unknown = ({ channel, topic }: { readonly topic: string; readonly channel:
       {channel === ""
         ? (
           <>
-            A topic is created with its first message, or on the page <Link to={Route.lookup}>Lookup</Link>. See all
-            {" "}
-            <Link to={Route.topics}>topics</Link>.
+            A topic is created with its first message{canCreateTopics && (
+              <>
+                , or on the page <Link to={Route.lookup}>Lookup</Link>
+              </>
+            )}. See all <Link to={Route.topics}>topics</Link>.
           </>
         )
         : (
           <>
-            A consumer creates it when it subscribes, or you do on the page of{" "}
+            A consumer creates it when it subscribes{settings.isAdmin ? ", or you do on the page of " : ". See "}
             <Link to={Route.topic(topic)}>topic {topic}</Link>.
           </>
         )}

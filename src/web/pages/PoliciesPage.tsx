@@ -128,7 +128,7 @@ const Form = ({ initial, onDone }: { readonly initial: Policies.Values; readonly
 
 type OnNodes = PoliciesResponse["nodes"]
 
-/** Names the nsqds whose policies are not known, because they do not respond; nothing without any. */
+/** Names the nsqds whose policies are not known, because they do not respond or fail; nothing without any. */
 const Unknown = ({ nodes }: { readonly nodes: OnNodes }) => {
   const { daemons } = useAtomValue(liveAtom)
   const failed = nodes.filter(({ error, policies }) => policies === null && error !== "")
@@ -136,11 +136,10 @@ const Unknown = ({ nodes }: { readonly nodes: OnNodes }) => {
     kind === "nsqd" && !reachable && nodes.every(({ node }) => node !== address) ? [address] : []
   )
   const away = [...failed.map(({ node }) => node), ...gone]
-  const [it, does] = away.length === 1 ? ["it", "does"] : ["they", "do"]
   return away.length === 0 ? null : (
     <Notice kind="warning">
-      The policies of {away.join(", ")} are not known and cannot be changed, because {it} {does}{" "}
-      not respond: the page is about the other nsqds.{" "}
+      The policies of {away.join(", ")}{" "}
+      are not known and cannot be changed at the moment: the page is about the other nsqds.{" "}
       {failed.length > 0 && <Raw text={failed.map(({ error, node }) => `${node}: ${error}`).join("\n")} />}
     </Notice>
   )

@@ -11,7 +11,7 @@ import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
 import { useSearch } from "../core/search.ts"
-import { settings } from "../core/settings.ts"
+import { canCreateTopics, settings } from "../core/settings.ts"
 import * as TopicList from "../core/topicList.ts"
 import { Picture } from "../graphite/Picture.tsx"
 import { liveAtom } from "../live/live.ts"
@@ -214,8 +214,13 @@ export const TopicsPage = () => {
         ? <Waiting />
         : daemons.some(({ reachable }) => reachable) && (
           <Notice kind="info">
-            No topics found. A topic exists with its first message; you can also{" "}
-            <Link to={Route.lookup}>create one</Link>.
+            No topics found. A topic exists with its first message{canCreateTopics
+              ? (
+                <>
+                  ; you can also <Link to={Route.lookup}>create one</Link>.
+                </>
+              )
+              : "."}
           </Notice>
         )}
     </>

@@ -35,6 +35,11 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's access control a
       yield* visitor.open("/topics/orders")
       yield* visitor.act((page) => page.getByRole("heading", { name: "Channels" }).waitFor())
       assert.deepStrictEqual(yield* buttons(visitor), [])
+      // Nor does a page propose what the user cannot do.
+      yield* visitor.open("/topics/nope")
+      yield* visitor.act((page) => page.getByText("A topic is created with its first message. See all").waitFor())
+      yield* visitor.open("/topics/orders/nope")
+      yield* visitor.act((page) => page.getByText("A consumer creates it when it subscribes. See topic").waitFor())
       const body = JSON.stringify({ action: "pause" })
       const refused = yield* request(`${admin.url}/api/topics/orders`, { method: "POST", body })
       assert.deepStrictEqual(refused, { status: 403, text: "{\"message\":\"FORBIDDEN\"}" })

@@ -53,6 +53,23 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's words for troubl
       yield* shows(view, "No channels: messages wait in the topic for the first channel.")
     }))
 
+  it.effect("without topics the list proposes to create one only where that is possible", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, nsqds: [first] } = yield* startCluster()
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      yield* shows(view, "No topics found. A topic exists with its first message; you can also create one.")
+      yield* view.act((page) => page.getByRole("link", { name: "create one" }).click())
+      yield* view.act((page) => page.getByRole("button", { name: "Create topic" }).waitFor())
+      // Topics are created through nsqlookupds.
+      const without = yield* startAdmin({ nsqdHttpAddresses: [first.http] })
+      const other = yield* tab(without.url)
+      yield* other.open("/")
+      yield* shows(other, /No topics found\. A topic exists with its first message\.$/)
+      assert.strictEqual(yield* other.act((page) => page.getByRole("link", { name: "create one" }).count()), 0)
+    }))
+
   it.effect("an nsqlookupd that becomes unreachable is logged once, and when it is reachable again", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
