@@ -37,7 +37,7 @@ const style = (name: string): string => getComputedStyle(document.documentElemen
 /** Formats a value for the legend, with its unit. */
 const valueText = (metric: Metric, value: number | null | undefined): string => {
   if (value === null || value === undefined) return "–"
-  return metric === "backlog" ? Format.count(value) : `${Format.rate(value)}/s`
+  return metric === "backlog" ? Format.count(value) : Format.perSecond(value)
 }
 
 /**

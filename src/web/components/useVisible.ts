@@ -2,19 +2,19 @@
 import { useEffect, useRef, useState } from "react"
 import * as TopicList from "../core/topicList.ts"
 
-/**
- * Heights of a row in pixels, which the style sheet repeats: a line of a table, and a card on a phone; tall ones have three more lines
- * of text.
- */
-const heightOf = (isCard: boolean, isTall: boolean): number => (isCard ? 132 : 48) + (isTall ? 48 : 0)
+/** Heights of a row in pixels, which the style sheet repeats: a line of a table, and a card on a phone, both with more lines of text. */
+const heightOf = (isCard: boolean, lines: number): number => (isCard ? 132 : 48) + 16 * lines
 
 const cards = matchMedia("(max-width: 800px)")
 
-/** Tracks the visible ones of `rows` rows while the user scrolls. `body` is for the element that has the rows. */
-export const useVisible = (rows: number, isTall: boolean) => {
+/**
+ * Tracks the visible ones of `rows` rows while the user scrolls. `lines` is the number of lines of text in a row beside the usual ones.
+ * `body` is for the element that has the rows.
+ */
+export const useVisible = (rows: number, lines: number) => {
   const body = useRef<HTMLTableSectionElement>(null)
   const [isCard, setIsCard] = useState(cards.matches)
-  const rowHeight = heightOf(isCard, isTall)
+  const rowHeight = heightOf(isCard, lines)
   const [range, setRange] = useState({ first: 0, end: Math.min(rows, 60) })
   useEffect(() => {
     const change = () => setIsCard(cards.matches)

@@ -10,6 +10,9 @@ export const count = (value: number): string => whole.format(value)
 export const rate = (value: number | null): string =>
   value === null ? "–" : value >= 100 ? whole.format(value) : oneDigit.format(value)
 
+/** Formats a rate with its unit: `12.5/s`; `–` for null. */
+export const perSecond = (value: number | null): string => value === null ? "–" : `${rate(value)}/s`
+
 /** Three digits are enough for a duration. */
 const trimmed = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2).replace(/\.?0+$/, "")

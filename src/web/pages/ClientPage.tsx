@@ -51,7 +51,7 @@ const figuresOf = (
 ): ReadonlyArray<Figure> => {
   const counted = (name: string, count: (client: ConnectionOnNode) => number): Figure => ({
     name,
-    value: `${Format.rate(rateOf(count))}/s`,
+    value: Format.perSecond(rateOf(count)),
     more: `${Format.count(count(client))} since it connected`
   })
   return [

@@ -157,8 +157,6 @@ const TopicDetails = ({ node, points, topic }: {
   )
 }
 
-const perSecond = (rate: number | null): string => rate === null ? "–" : `${Format.rate(rate)}/s`
-
 const TopicSection = ({ point, points }: { readonly point: LivePoint; readonly points: NodePoints }) => {
   const { channel_count, node, topic } = point
   return (
@@ -170,8 +168,8 @@ const TopicSection = ({ point, points }: { readonly point: LivePoint; readonly p
           </span>
           <span className="figures">
             <span>{Format.count(point.backlog)} waiting</span>
-            <span>{perSecond(point.rate)} in</span>
-            <span>{perSecond(point.finish_rate)} finished</span>
+            <span>{Format.perSecond(point.rate)} in</span>
+            <span>{Format.perSecond(point.finish_rate)} finished</span>
             <span>{Format.quantity(channel_count, "channel")}</span>
           </span>
         </>

@@ -87,6 +87,14 @@ const maxLines = 3
 const matchesOf = (summary: TopicSummary, filter: string): ReadonlyArray<string> =>
   TopicList.isWanted(summary.topic, filter) ? [] : TopicList.wantedChannels(summary, filter)
 
+/** Returns the lines that the channels take in a row, the same in all rows. */
+const linesOf = (shown: ReadonlyArray<TopicSummary>, filter: string): number => {
+  if (filter === "") return 0
+  let most = 0
+  for (const summary of shown) most = Math.max(most, matchesOf(summary, filter).length)
+  return Math.min(most, maxLines)
+}
+
 /** Links to the channels that match the filter, each in a line. */
 const Channels = ({ filter, summary }: { readonly summary: TopicSummary; readonly filter: string }) => {
   const wanted = matchesOf(summary, filter)
@@ -144,11 +152,8 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
   const sorting = useMemo(() => TopicList.parseSorting(order) ?? TopicList.initialSorting, [order])
   const wanted = useDeferredValue(filter)
   const shown = useMemo(() => TopicList.arrange(topics.values(), wanted, sorting), [topics, wanted, sorting])
-  const isTall = useMemo(() => wanted !== "" && shown.some((summary) => matchesOf(summary, wanted).length > 0), [
-    shown,
-    wanted
-  ])
-  const { body, end, first, rowHeight } = useVisible(shown.length, isTall)
+  const lines = useMemo(() => linesOf(shown, wanted), [shown, wanted])
+  const { body, end, first, rowHeight } = useVisible(shown.length, lines)
   const direction = sorting.descending ? "descending" : "ascending"
   const heading = (key: TopicList.SortKey, name: string, title: string, className: string) => (
     <th
@@ -169,7 +174,8 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
       <Filter value={filter} onChange={setFilter} shown={shown.length} all={topics.size} />
       <div className="panel table" role="region" aria-label="Topics" tabIndex={0}>
         <table
-          className={["topics", settings.graphite.enabled ? "pictured" : "", isTall ? "tall" : ""].join(" ").trim()}
+          className={settings.graphite.enabled ? "topics pictured" : "topics"}
+          data-lines={lines}
           role="table"
           aria-label="Topics"
           aria-rowcount={shown.length + 1}

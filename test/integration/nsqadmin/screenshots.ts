@@ -144,6 +144,10 @@ const take = Effect.fnUntraced(function*(state: string, url: string, node: strin
           // The charts are drawn with the response of the history.
           yield* view.act((page) => page.waitForLoadState("domcontentloaded"))
           yield* Effect.sleep("700 millis")
+          // Rates of clients need a second response.
+          if (state === "loaded" && /-(client|channel|durable|connections)-/.test(name)) {
+            yield* Effect.sleep("2 seconds")
+          }
           if (prepare !== undefined) yield* prepare(view)
           const [image, height] = documented.get(name) ?? ["", 900]
           if (values.docs) {

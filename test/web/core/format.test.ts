@@ -5,6 +5,7 @@ describe("format", () => {
   it("counts have separators between thousands", () => {
     assert.deepStrictEqual([0, 999, 1000, 1234567].map(Format.count), ["0", "999", "1,000", "1,234,567"])
     assert.deepStrictEqual([null, 0, 0.25, 99.96, 1234.5].map(Format.rate), ["–", "0", "0.3", "100", "1,235"])
+    assert.deepStrictEqual([null, 0, 1234.5].map(Format.perSecond), ["–", "0/s", "1,235/s"])
     assert.deepStrictEqual([1, 3].map((n) => Format.quantity(n, "node")), ["1 node", "3 nodes"])
     assert.deepStrictEqual([950, 12_345, 3_500_000].map(Format.short), ["950", "12.3k", "3.5M"])
     assert.deepStrictEqual([999, 1234, 2_500_000].map(Format.bytes), ["999 B", "1.2 kB", "2.5 MB"])
