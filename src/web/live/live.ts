@@ -37,7 +37,7 @@ const states = ({ node, topic }: Wanted): Stream.Stream<LiveState, never, AdminC
 const liveOf = Atom.family((wanted: Wanted) => AdminClient.runtime.atom(states(wanted), { initialValue: initial }))
 
 const wantedBy = (route: Route): Wanted => ({
-  topic: route._tag === "Topic" || route._tag === "Channel" ? route.topic : "",
+  topic: route._tag === "Topic" || route._tag === "Channel" || route._tag === "Messages" ? route.topic : "",
   node: route._tag === "Node" ? route.node : ""
 })
 

@@ -1,7 +1,6 @@
 import { useAtomRefresh, useAtomValue } from "@effect/atom-react"
 import { AsyncResult } from "effect/reactivity"
 import { type FormEvent, useMemo, useState } from "react"
-import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import type { BrowsedMessage } from "../../protocol/http/MessagesResponse.ts"
 import { type Action, Actions } from "../components/Actions.tsx"
 import { Badge } from "../components/Badge.tsx"
@@ -11,7 +10,7 @@ import { Notice } from "../components/Notice.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { type Depths, lettersOf, Redrive, RedriveOne } from "../components/Redrive.tsx"
 import { Section } from "../components/Section.tsx"
-import { Skeleton } from "../components/Waiting.tsx"
+import { Skeleton, Waiting } from "../components/Waiting.tsx"
 import { useStoredMessage } from "../core/act.ts"
 import { AdminClient, messageOf } from "../core/api.ts"
 import * as Format from "../core/format.ts"
@@ -19,6 +18,8 @@ import * as Route from "../core/route.ts"
 import { useSearch } from "../core/search.ts"
 import { settings } from "../core/settings.ts"
 import * as Storage from "../core/storage.ts"
+import { liveAtom } from "../live/live.ts"
+import { usePoints } from "../live/points.ts"
 import * as Body from "../messages/body.ts"
 import { Missing } from "./Missing.tsx"
 
@@ -214,16 +215,21 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
   )
 }
 
-const Browse = ({ channel, nodes, topic }: {
+interface Subject {
   readonly topic: string
   readonly channel: string | undefined
-  readonly nodes: ReadonlyArray<TopicOnNode>
-}) => {
+}
+
+/** An nsqd that has the topic, and the channels there. */
+interface OnNode {
+  readonly node: string
+  readonly depths: Depths
+}
+
+const Browse = ({ channel, nodes, topic }: Subject & { readonly nodes: ReadonlyArray<OnNode> }) => {
   const names = nodes.map(({ node }) => node)
   const [node, setNode] = useSearch("node", names[0] ?? "")
-  const depths =
-    nodes.find((one) => one.node === node)?.channels.map(({ channel_name, depth }) => [channel_name, depth] as const) ??
-      []
+  const depths = nodes.find((one) => one.node === node)?.depths ?? []
   const [state, setState] = useSearch("state")
   const [filter, setFilter] = useSearch("by", "contains")
   const [text, setText] = useSearch("filter")
@@ -279,10 +285,46 @@ const Browse = ({ channel, nodes, topic }: {
   )
 }
 
-/** The page of the stored messages of a topic, or of a channel. */
-export const MessagesPage = ({ channel, topic }: { readonly topic: string; readonly channel?: string }) => {
+/** The nsqds that have the topic, as requested from all of them: until the samples have a new topic. */
+const Requested = ({ channel, topic }: Subject) => {
   const query = AdminClient.query("topics", "get", { params: { topic } })
   const refresh = useAtomRefresh(query)
+  return (
+    <QueryResponse of={query} whenMissing={<Missing topic={topic} refresh={refresh} />}>
+      {({ nodes }) =>
+        nodes.length === 0
+          ? <Missing topic={topic} refresh={refresh} />
+          : (
+            <Browse
+              topic={topic}
+              channel={channel}
+              nodes={nodes.map(({ channels, node }) => ({
+                node,
+                depths: channels.map(({ channel_name, depth }) => [channel_name, depth])
+              }))}
+            />
+          )}
+    </QueryResponse>
+  )
+}
+
+/** The nsqds that have the topic, as sampled: none of them delays the page. */
+const Known = ({ channel, topic }: Subject) => {
+  const { at } = useAtomValue(liveAtom)
+  const points = usePoints(topic)
+  const nodes = points.on("").filter(({ away }) => away === null).map(({ node }): OnNode => ({
+    node,
+    depths: points.all.filter((point) => point.node === node && point.channel !== "")
+      .map((point) => [point.channel, point.depth])
+  }))
+  if (at === 0) return <Waiting />
+  return nodes.length > 0
+    ? <Browse topic={topic} channel={channel} nodes={nodes} />
+    : <Requested topic={topic} channel={channel} />
+}
+
+/** The page of the stored messages of a topic, or of a channel. */
+export const MessagesPage = ({ channel, topic }: { readonly topic: string; readonly channel?: string }) => {
   const way = [["Topics", Route.topics], [topic, Route.topic(topic)]] as const
   return (
     <>
@@ -294,14 +336,7 @@ export const MessagesPage = ({ channel, topic }: { readonly topic: string; reado
         Messages of <span className="name">{channel === undefined ? topic : `${topic} / ${channel}`}</span>
       </h1>
       {settings.isAdmin
-        ? (
-          <QueryResponse of={query} whenMissing={<Missing topic={topic} refresh={refresh} />}>
-            {({ nodes }) =>
-              nodes.length === 0
-                ? <Missing topic={topic} refresh={refresh} />
-                : <Browse topic={topic} channel={channel} nodes={nodes} />}
-          </QueryResponse>
-        )
+        ? <Known topic={topic} channel={channel} />
         : <Notice kind="info">Only administrators read the bodies of messages.</Notice>}
     </>
   )

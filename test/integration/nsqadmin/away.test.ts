@@ -144,5 +144,9 @@ layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it)
       // The request of the page waits for 5 seconds.
       yield* view.act((page) => page.getByRole("link", { name: "archive" }).waitFor({ timeout: 4000 }))
       yield* view.act((page) => page.getByRole("link", { name: new RegExp(frozen) }).waitFor({ timeout: 4000 }))
+      yield* view.open("/messages/orders")
+      yield* view.act((page) =>
+        page.getByRole("form", { name: "Filter of messages" }).getByLabel("Node").waitFor({ timeout: 4000 })
+      )
     }))
 })
