@@ -17,7 +17,7 @@ import { Publisher } from "../services/nsqd/broker/Publisher.ts"
 import * as Options from "../services/nsqd/options/NsqdOptions.ts"
 import { Storage } from "../services/nsqd/storage/Storage.ts"
 import { StorageLawError, StorageLawErrorReason } from "./StorageLawError.ts"
-import { makeRecords, range, readAll, settle } from "./StorageRecords.ts"
+import { makeRecords, range, readAll, settle, viewAll } from "./StorageRecords.ts"
 
 /**
  * A Storage to check, and what it offers.
@@ -185,6 +185,28 @@ const queueLaws: ReadonlyArray<
       }))
       const fresh = yield* openQueue("t")
       yield* expect("a queue of the name of a deleted one is new", (yield* readAll(fresh)).numbers, [])
+    }, Effect.scoped)
+  ],
+  [
+    "a queue that has a view shows what waits, without reading it",
+    Effect.fnUntraced(function*(expect) {
+      const records = makeRecords()
+      const { openQueue } = yield* Storage
+      const queue = yield* openQueue("t")
+      const { view } = queue
+      if (view === undefined) return
+      yield* expect("an empty queue shows nothing", yield* viewAll(view), [])
+      yield* queue.append([records(range(0, 10))])
+      yield* queue.append([records(range(10, 20))])
+      const shown = queue.view === undefined ? [] : yield* viewAll(queue.view)
+      yield* expect("everything is shown in order", shown.map(({ number }) => number), range(0, 20))
+      yield* expect("a view ends where the queue ended", yield* viewAll(view), [])
+      yield* expect("what was shown still waits", queue.depth, 20)
+      const last = queue.view === undefined ? [] : yield* viewAll(queue.view, shown[14]?.next)
+      yield* expect("a view goes on behind a message", last.map(({ number }) => number), range(15, 20))
+      const run = yield* queue.read(1)
+      const left = queue.view === undefined ? [] : yield* viewAll(queue.view)
+      yield* expect("what is read waits no more", left.map(({ number }) => number), range(run?.count ?? 0, 20))
     }, Effect.scoped)
   ],
   [

@@ -1,13 +1,14 @@
 /**
  * Messages with numbers as bodies, as the laws for Storage append, read and settle them.
  */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { GuidGenerator } from "../protocol/client/Guid.ts"
 import { messageHeaderSize } from "../protocol/client/Message.ts"
 import { MessageBatch } from "../protocol/client/MessageBatch.ts"
+import type { QueuePosition } from "../protocol/storage/DiskQueueFormat.ts"
 import { joinBodies } from "../services/nsqd/broker/Publisher.ts"
 import type { StorageError } from "../services/nsqd/disk/StorageError.ts"
-import type { BackendQueue, RecordRun, StoredRun } from "../services/nsqd/storage/BackendQueue.ts"
+import type { BackendQueue, QueueView, RecordRun, StoredRun } from "../services/nsqd/storage/BackendQueue.ts"
 
 const bodySize = 8
 const recordSize = 4 + messageHeaderSize + bodySize
@@ -53,3 +54,34 @@ export const readAll = Effect.fnUntraced(function*(
   for (let run = yield* queue.read(256); run !== undefined; run = yield* queue.read(256)) runs.push(run)
   return { runs, numbers: runs.flatMap(numbersIn) }
 })
+
+/** A message of a view, and the place behind it. */
+interface Viewed {
+  readonly number: number
+  readonly next: QueuePosition
+}
+
+/** Looks at everything that waits in a queue, in parts, from `from` to the end of `view`. */
+export const viewAll = Effect.fnUntraced(
+  function*(
+    view: QueueView,
+    from: QueuePosition = { file: 0, offset: 0 }
+  ): Effect.fn.Return<ReadonlyArray<Viewed>, StorageError, Scope.Scope> {
+    const reader = yield* view.open
+    const viewed: Array<Viewed> = []
+    for (let place = from;;) {
+      const run = yield* reader.read(place, view.tail, 256)
+      if (run === undefined) return viewed
+      const { bytes, place: { file, offset }, starts } = run
+      for (const i of range(0, starts.length - 1)) {
+        const body = starts[i]! + 4 + messageHeaderSize
+        viewed.push({
+          number: Number(bytes.toString("latin1", body, starts[i + 1])),
+          next: { file, offset: offset + starts[i + 1]! }
+        })
+      }
+      place = { file, offset: offset + starts[starts.length - 1]! }
+    }
+  },
+  Effect.scoped
+)

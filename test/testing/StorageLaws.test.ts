@@ -78,6 +78,12 @@ describe("the laws of Storage", () => {
       assert.isTrue(found.every((text) => text.includes("settled") || text.includes("return")), found.join("\n"))
     }))
 
+  it.effect("a Storage whose view does not show what waits violates a law", () =>
+    Effect.gen(function*() {
+      const found = yield* violations(changed(({ view }) => ({ view })))
+      assert.lengthOf(found.filter((text) => text.includes("everything is shown in order")), 1)
+    }))
+
   it.effect("a Storage whose operations die is reported with the cause", () =>
     Effect.gen(function*() {
       const found = yield* violations(changed(() => ({ append: () => Effect.die(new Error("no table")) })))

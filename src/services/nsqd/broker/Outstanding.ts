@@ -103,10 +103,9 @@ export class Outstanding implements Sleeper {
 
   /** Calls `each` for every message in flight; those of disconnected consumers have no holder. */
   eachInFlight(each: (batch: MessageBatch, position: number, holder: Subscription | undefined) => void): void {
-    for (const inFlight of this.flights()) {
-      const holder = this.members.find((member) => member.inFlight === inFlight)
-      inFlight.forEach((batch, position) => each(batch, position, holder))
-    }
+    for (const member of this.members) member.inFlight.forEach((batch, position) => each(batch, position, member))
+    for (const { inFlight } of this.leaving) inFlight.forEach((batch, position) => each(batch, position, undefined))
+    this.orphans?.forEach((batch, position) => each(batch, position, undefined))
   }
 
   /** All tables of messages in flight. */

@@ -201,6 +201,29 @@ describe("/messages of a topic that is not durable", () => {
       assert.sameMembers([...recording.bodies()], ["two", "four", "five", "six", ...waitingOnDisk])
     }).pipe(Effect.provide(quiet)))
 
+  it.live("a message that its dead-letter topic refuses is shown as in flight, without a client, and can be deleted", () =>
+    Effect.gen(function*() {
+      const api = yield* serve({
+        durability: "written",
+        topicDurability: ["t=memory"],
+        policies: [{ match: "t.dlq", max_depth: 1, on_full: "reject" }]
+      })
+      const { channel, recording, subscription } = yield* Effect.provideService(join("t", "c", 2), Broker, api.broker)
+      yield* api.request("POST", "/pub?topic=t.dlq", "full")
+      yield* publish(api, "bad")
+      yield* until(() => recording.bodies().length === 1)
+      const [{ id } = { id: "" }] = recording.take()
+      subscription.reject(messageKey(id), "bad")
+      const { messages } = yield* pageOf(api, "channel=c")
+      assert.deepStrictEqual(messages.map(({ attempts, body, client, state }) => [body, state, attempts, client]), [
+        ["bad", "in_flight", 1, undefined]
+      ])
+      const remove = api.request("DELETE", `/messages?topic=t&channel=c&id=${id}`)
+      assert.strictEqual(outcome(yield* remove), "200")
+      assert.strictEqual(outcome(yield* remove), refusal(404, "MESSAGE_NOT_FOUND"))
+      assert.deepStrictEqual([channel.inFlightCount, channel.depth], [0, 0])
+    }).pipe(Effect.provide(quiet)))
+
   it.live("requests that need a log or are not valid are refused with the reason", () =>
     Effect.gen(function*() {
       const { api } = yield* mixed
