@@ -103,7 +103,7 @@ export class Deduplication {
     }
     const log = this.log()
     if (log !== undefined && isInOrder(rest)) {
-      log.afterCommit(end)
+      log.commits.afterCommit(end)
       return rest
     }
     // What was appended is stored even if its publisher does not wait: its key must not be free meanwhile.

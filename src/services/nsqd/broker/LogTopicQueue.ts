@@ -53,7 +53,7 @@ export class LogTopicQueue implements TopicQueue {
     this.time = time
     this.log = log
     this.owner = owner
-    if (log.lastIssued !== undefined) owner.guids.continueAfter(log.lastIssued)
+    if (log.commits.lastIssued !== undefined) owner.guids.continueAfter(log.commits.lastIssued)
     log.onCommitted(() => this.wake())
   }
 
@@ -115,14 +115,11 @@ export class LogTopicQueue implements TopicQueue {
     const now = this.time.wallNanos()
     // Exact, because the number of nanoseconds has no room in a double.
     const due = deferMillis === 0 ? 0 : Math.ceil(Number((now + 999_999n) / 1_000_000n) + deferMillis)
-    const appended = this.log.append(bodies, now, this.owner.guids.take(now, bodies.count), due)
-    const rest = Effect.matchEffect(appended, {
-      onSuccess: () => {
-        this.owner.count(bodies.count, bodies.bodyBytes)
-        return Effect.void
-      },
-      onFailure: (error) => Effect.fail(writeFailure(error, 0))
+    const { count, bodyBytes } = bodies
+    const appended = this.log.append(bodies, now, this.owner.guids.take(now, count), due, (isStored) => {
+      if (isStored) this.owner.count(count, bodyBytes)
     })
+    const rest = Effect.mapError(appended, (error) => writeFailure(error, 0))
     return Completion.isInOrder(appended) ? Completion.inOrder(rest) : rest
   }
 

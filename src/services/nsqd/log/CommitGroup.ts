@@ -37,6 +37,9 @@ interface OpenRecord {
 /** Continues a publisher that waits for the commit. */
 export type Resume = (result: Exit.Exit<void, StorageError>) => void
 
+/** Called once, when it is known whether the messages are stored, before their publishers go on. */
+export type Done = (isStored: boolean) => void
+
 export class CommitGroup {
   /** The sequence of the first message. */
   readonly first: number
@@ -45,7 +48,7 @@ export class CommitGroup {
   private readonly buffers: RecordBuffers
   private messages = 0
   private size = 0
-  /** Publishers that wait for the commit. */
+  /** What waits for the commit. */
   readonly waiting: Array<Resume> = []
   /** The result, once the group is committed. */
   result: Exit.Exit<void, StorageError> | undefined
@@ -125,6 +128,10 @@ export class CommitGroup {
     return this.records.map(({ bytes, count, due, end, first, hasHeaders }) =>
       new LogBatch(first, count, bytes.subarray(logHeaderSize, end), due, hasHeaders, bytes)
     )
+  }
+
+  whenDone(done: Done): void {
+    this.waiting.push(({ _tag }) => done(_tag === "Success"))
   }
 
   /** Tells the publishers. */

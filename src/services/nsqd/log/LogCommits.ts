@@ -9,7 +9,7 @@ import { inOrder } from "../../core/Completion.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
-import { CommitGroup, type Resume } from "./CommitGroup.ts"
+import { CommitGroup, type Done, type Resume } from "./CommitGroup.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import type { RecordBuffers } from "./RecordBuffers.ts"
 import type { RecordChecksum } from "./RecordChecksum.ts"
@@ -82,7 +82,7 @@ export class LogCommits {
   get end(): number {
     return this.nextSequence
   }
-  /** The last issued message id. */
+  /** The last message id of an earlier process or of this one; new ids have to be higher. */
   get lastIssued(): IssuedId | undefined {
     return this.lastId
   }
@@ -97,16 +97,22 @@ export class LogCommits {
   }
 
   /** See `TopicLog.append`. */
-  append(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): Effect.Effect<void, StorageError> {
+  append(
+    bodies: PublishedBodies,
+    nanos: bigint,
+    ids: GuidBlock,
+    due: number,
+    done: Done
+  ): Effect.Effect<void, StorageError> {
     const { group } = this
-    if (this.isFull) return this.waitFor((later) => this.add(later, bodies, nanos, ids, due))
-    this.add(group, bodies, nanos, ids, due)
+    if (this.isFull) return this.waitFor((later) => this.add(later, bodies, nanos, ids, due, done))
+    this.add(group, bodies, nanos, ids, due, done)
     return inOrder(this.stored(group))
   }
 
-  /** See `TopicLog.afterCommit`. */
-  afterCommit(done: (isStored: boolean) => void): void {
-    this.group.waiting.push(({ _tag }) => done(_tag === "Success"))
+  /** Calls `done` for the messages that were appended last. */
+  afterCommit(done: Done): void {
+    this.group.whenDone(done)
   }
 
   /** See `LogFilling.append`. */
@@ -139,8 +145,16 @@ export class LogCommits {
     return completion(group)
   }
 
-  private add(group: CommitGroup, bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): void {
+  private add(
+    group: CommitGroup,
+    bodies: PublishedBodies,
+    nanos: bigint,
+    ids: GuidBlock,
+    due: number,
+    done: Done
+  ): void {
     group.add(bodies, nanos, ids, due)
+    group.whenDone(done)
     this.lastId = guidAt(ids, bodies.count - 1)
   }
 

@@ -13,9 +13,10 @@ import type { DiskError } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 import type { LogDurability } from "../options/Durability.ts"
 import type { ChannelLog, ChannelOwner } from "./ChannelLog.ts"
+import type { Done } from "./CommitGroup.ts"
 import type { LogBatch } from "./LogBatch.ts"
 import { LogChannels } from "./LogChannels.ts"
-import { type IssuedId, LogCommits } from "./LogCommits.ts"
+import { LogCommits } from "./LogCommits.ts"
 import { LogFilling } from "./LogFilling.ts"
 import { LogHandover } from "./LogHandover.ts"
 import { LogHealth } from "./LogHealth.ts"
@@ -49,7 +50,8 @@ export class TopicLog implements ChannelOwner {
   private readonly removal: SegmentRemoval
   private readonly writer: SegmentWriter
   private readonly recorder: StateRecorder
-  private readonly commits: LogCommits
+  /** The commits of what is published. */
+  readonly commits: LogCommits
   private readonly health: LogHealth
   private readonly guard: WriteGuard
   private readonly channels: LogChannels
@@ -213,10 +215,6 @@ export class TopicLog implements ChannelOwner {
   get handed(): number {
     return this.handover.handed
   }
-  /** The last message id of an earlier process or of this one; new ids have to be higher. */
-  get lastIssued(): IssuedId | undefined {
-    return this.commits.lastIssued
-  }
   /** The names of the channels in the log. */
   get channelNames(): ReadonlyArray<string> {
     return this.channels.names
@@ -234,17 +232,18 @@ export class TopicLog implements ChannelOwner {
 
   /**
    * Stores messages that are accepted at `nanos`, and due at `due` or 0, in ms since the Unix epoch. Completes when they are
-   * stored as the durability says. Their order is that of the calls.
+   * stored as the durability says, also if the caller does not wait. Their order is that of the calls.
    */
-  append(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): Effect.Effect<void, StorageError> {
+  append(
+    bodies: PublishedBodies,
+    nanos: bigint,
+    ids: GuidBlock,
+    due: number,
+    done: Done = () => {}
+  ): Effect.Effect<void, StorageError> {
     if (this.isClosed) return Effect.fail(closedError)
     const refusal = this.host.refusal(bodies.bodyBytes)
-    return refusal === undefined ? this.commits.append(bodies, nanos, ids, due) : Effect.fail(refusal)
-  }
-
-  /** Calls `done` once when it is known whether the messages that were appended last are stored, before their publishers go on. */
-  afterCommit(done: (isStored: boolean) => void): void {
-    this.commits.afterCommit(done)
+    return refusal === undefined ? this.commits.append(bodies, nanos, ids, due, done) : Effect.fail(refusal)
   }
 
   private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {

@@ -90,7 +90,7 @@ const history = Effect.fnUntraced(function*(
     }).pipe(Scope.provide(scope))
     log.history.retain(() => undefined)
     ids = new GuidGenerator(1)
-    if (log.lastIssued !== undefined) ids.continueAfter(log.lastIssued)
+    if (log.commits.lastIssued !== undefined) ids.continueAfter(log.commits.lastIssued)
     log.onCommitted(() => {
       if (!model.isHeld) log.handOver()
     })

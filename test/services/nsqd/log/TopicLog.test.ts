@@ -358,13 +358,13 @@ describe("TopicLog", () => {
       yield* TestClock.setTime(1_000_000_000)
       const first = yield* open()
       yield* first.publish([1, 2])
-      const last = first.log.lastIssued!
+      const last = first.log.commits.lastIssued!
       yield* TestClock.setTime(1000)
       const second = yield* open()
-      assert.deepStrictEqual(second.log.lastIssued, last)
+      assert.deepStrictEqual(second.log.commits.lastIssued, last)
       yield* second.publish([3])
       assert.isAbove(
-        second.log.lastIssued!.unit * 4096 + second.log.lastIssued!.sequence,
+        second.log.commits.lastIssued!.unit * 4096 + second.log.commits.lastIssued!.sequence,
         last.unit * 4096 + last.sequence
       )
     }).pipe(Effect.provide(layer)))

@@ -118,7 +118,7 @@ export class OpenLog {
     this.health = health
     this.close = close
     this.wallNanos = wallNanos
-    if (log.lastIssued !== undefined) this.ids.continueAfter(log.lastIssued)
+    if (log.commits.lastIssued !== undefined) this.ids.continueAfter(log.commits.lastIssued)
   }
 
   /** Publishes numbers and hands them over when they are stored. */
