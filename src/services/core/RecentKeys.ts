@@ -5,7 +5,7 @@
  * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. They are never copied: to
  * copy a million keys would stop the process for a second.
  */
-import { hash } from "node:crypto"
+import process from "node:process"
 import { HashIndex } from "./HashIndex.ts"
 import { hashWords } from "./KeyHash.ts"
 
@@ -23,6 +23,9 @@ const wantedBytes = new Uint8Array(wanted.buffer)
 let wantedWords = 0
 let wantedHash = 0
 
+/** Loads `node:crypto` with the first long key: a client that starts needs none. */
+const digestOf = (key: string): Buffer => process.getBuiltinModule("node:crypto").hash("sha256", key, "buffer")
+
 const want = (key: string): void => {
   if (key === wantedKey) return
   const length = key.length
@@ -34,7 +37,7 @@ const want = (key: string): void => {
     wantedBytes[at + 1] = code
   }
   if (bytes < length) {
-    const digest = hash("sha256", key, "buffer")
+    const digest = digestOf(key)
     wantedBytes[0] = digestMark
     wantedBytes.set(digest, 1)
     bytes = digest.length
