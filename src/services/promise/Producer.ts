@@ -1,7 +1,13 @@
-/** The producer of `effect-nsq/promise`. */
+/**
+ * The producer of `effect-nsq/promise`.
+ *
+ * Hot path, with plain callbacks: a publish without a signal, headers and retries takes no fiber.
+ */
+import { Exit } from "effect"
 import { EventEmitter } from "node:events"
-import * as ClientProducer from "../client/Producer.ts"
-import { checkNumbers, connectionOf } from "./Conversions.ts"
+import * as DirectProducer from "../client/DirectProducer.ts"
+import type * as ClientProducer from "../client/ProducerOptions.ts"
+import { checkNumbers, connectionOf, thrownBy } from "./Conversions.ts"
 import type { NsqError } from "./NsqError.ts"
 import type { Cancellable, ClientOptions } from "./Options.ts"
 import type { Retry } from "./Retry.ts"
@@ -113,12 +119,14 @@ const optionsOf = ({ dedupKey, headers, key }: PublishOptions): ClientProducer.P
 })
 
 class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
-  private readonly client: RunningClient<ClientProducer.ProducerService>
+  private readonly client: RunningClient<DirectProducer.DirectProducer>
+  private readonly retries: boolean
 
   constructor({ connection, log, retry, ...options }: ProducerOptions) {
     super()
+    this.retries = retry !== undefined
     this.client = new RunningClient(
-      ClientProducer.make({
+      DirectProducer.make({
         ...options,
         connection: connectionOf(connection ?? {}),
         ...retry === undefined ? {} : { retry: scheduleOf(retry, longestDelay) }
@@ -137,6 +145,19 @@ class PromiseProducer extends EventEmitter<ProducerEvents> implements Producer {
   }
 
   publish(topic: string, body: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
+    const { dedupKey, headers, key, signal } = options
+    const { direct } = this.client
+    const isPlain = !this.retries && signal === undefined && headers === undefined && dedupKey === undefined
+    if (isPlain && direct !== undefined) {
+      return new Promise((resolve, reject) => {
+        direct.publishDirectly(
+          topic,
+          body,
+          key,
+          (exit) => Exit.isSuccess(exit) ? resolve() : reject(thrownBy(exit.cause))
+        )
+      })
+    }
     return this.client.run((producer) => producer.publish(topic, body, optionsOf(options)), options.signal)
   }
 

@@ -45,6 +45,7 @@ export class RunningClient<S extends Service> {
   private readonly runtime: ManagedRuntime.ManagedRuntime<Transport | HttpClient.HttpClient, never>
   private readonly scope = Scope.makeUnsafe()
   private readonly service: Promise<S>
+  private started: S | undefined
   private readonly addresses = new Set<string>()
   private closing: Promise<void> | undefined
 
@@ -60,8 +61,17 @@ export class RunningClient<S extends Service> {
         Effect.forkScoped(Stream.runForEach(connectionStates, (state) => Effect.sync(() => this.note(state, listener))))
     )
     this.service = this.runtime.runPromise(Scope.provide(started, this.scope))
-    // Every operation rejects with this failure.
-    this.service.catch(() => {})
+    this.service.then(
+      // Operations that began before run first.
+      (service) => setImmediate(() => (this.started = service)),
+      // Every operation rejects with this failure.
+      () => {}
+    )
+  }
+
+  /** The service, for operations without a fiber; `undefined` while it starts, and after `close`. */
+  get direct(): S | undefined {
+    return this.closing === undefined ? this.started : undefined
   }
 
   /** Addresses of the nsqd that are connected. */
