@@ -63,6 +63,73 @@ describe("the producer and the consumer for programs without Effect", () => {
     assert.deepStrictEqual(await take(consumer, 7), ["five", "four", "one", "seven", "six", "three", "two"])
   })
 
+  it("publishes that do not wait for each other are sent in their order, also those before the connection", async () => {
+    await using producer = createProducer({ servers })
+    const texts = Array.from({ length: 300 }, (_, i) => String(i))
+    const publish = (text: string): Promise<void> => producer.publish("ordered", text)
+    const early = texts.slice(0, 100).map(publish)
+    await producer.ready()
+    const next = texts.slice(100, 200).map(publish)
+    await Promise.all(early)
+    await Promise.all([...next, ...texts.slice(200).map(publish)])
+    await using consumer = createConsumer({ topic: "ordered", channel: "c", servers, maxInFlight: 300 })
+    const seen: Array<string> = []
+    for await (const message of consumer) {
+      seen.push(message.text())
+      message.finish()
+      if (seen.length === texts.length) break
+    }
+    assert.deepStrictEqual(seen, texts)
+  })
+
+  it("a connected producer refuses messages, with and without a signal, and publishes the next one", async () => {
+    await using producer = createProducer({ servers })
+    await producer.publish("refused", "one")
+    for (const options of [{}, { key: "k" }, { signal: AbortSignal.timeout(60_000) }]) {
+      assert.strictEqual(
+        codeOf(await rejection(producer.publish("bad name!", "x", options))),
+        "ERR_NSQ_PUBLISH_REFUSED"
+      )
+      assert.strictEqual(codeOf(await rejection(producer.publish("refused", "", options))), "ERR_NSQ_PUBLISH_REFUSED")
+      await producer.publish("refused", "next", options)
+    }
+    await using consumer = createConsumer({ topic: "refused", channel: "c", servers, maxInFlight: 10 })
+    assert.deepStrictEqual(await take(consumer, 4), ["next", "next", "next", "one"])
+  })
+
+  it("the functions of a message work without their object", async () => {
+    await using producer = createProducer({ servers })
+    await producer.publish("parts", JSON.stringify("tea"))
+    await using consumer = createConsumer({ topic: "parts", channel: "c", servers })
+    for await (const { finish, json, requeue, text, touch } of consumer) {
+      touch()
+      assert.strictEqual(json(), "tea")
+      assert.strictEqual(text(), "\"tea\"")
+      finish()
+      requeue()
+      break
+    }
+  })
+
+  it("an interrupted handler finds its signal aborted, also if it reads it only then", async () => {
+    await using producer = createProducer({ servers })
+    await producer.publish("late", "x")
+    const consumer = createConsumer({ topic: "late", channel: "c", servers, drainTimeout: 0 })
+    const begun = Promise.withResolvers<void>()
+    const closed = Promise.withResolvers<void>()
+    const seen = Promise.withResolvers<boolean>()
+    const running = consumer.run(async (_, context) => {
+      begun.resolve()
+      await closed.promise
+      seen.resolve(context.signal.aborted)
+    })
+    await begun.promise
+    await consumer.close()
+    closed.resolve()
+    assert.isTrue(await seen.promise)
+    await running
+  })
+
   it("a handler that returns finishes its message, and one that throws requeues it for another attempt", async () => {
     await using producer = createProducer({ servers })
     await producer.publish("handled", JSON.stringify({ item: "tea" }))

@@ -1,5 +1,5 @@
 /** The consumer of `effect-nsq/promise`. */
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { EventEmitter } from "node:events"
 import { isValidName, TopicName } from "../../protocol/client/Names.ts"
 import { ClientError, ClientErrorReason } from "../client/ClientError.ts"
@@ -86,11 +86,39 @@ const topicOf = <A>(name: string, decode: (body: Buffer) => A): ClientTopic.Topi
     })
 })
 
-/** Calls a function of the program. */
+/** What a handler gets. Most handlers use no signal, and a signal takes longer than all else of a message. */
+class Context implements HandlerContext {
+  private controller: AbortController | undefined
+  private isAborted = false
+
+  get signal(): AbortSignal {
+    this.controller ??= new AbortController()
+    if (this.isAborted) this.controller.abort()
+    return this.controller.signal
+  }
+
+  abort(): void {
+    this.isAborted = true
+    this.controller?.abort()
+  }
+}
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
+
+/** Calls a function of the program. Without a Promise it has ended when it returns. */
 const call = (work: (context: HandlerContext) => unknown): Effect.Effect<unknown, ProgramError> =>
-  Effect.tryPromise({
-    try: async (signal) => work({ signal }),
-    catch: (cause) => new ProgramError({ cause })
+  Effect.callback((resume) => {
+    const context = new Context()
+    const failed = (cause: unknown): void => resume(Effect.fail(new ProgramError({ cause })))
+    try {
+      const result = work(context)
+      if (!isPromise(result)) return resume(Effect.void)
+      result.then(() => resume(Effect.void), failed)
+    } catch (cause) {
+      return failed(cause)
+    }
+    return Effect.sync(() => context.abort())
   })
 
 class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Consumer<A> {
@@ -148,10 +176,11 @@ class PromiseConsumer<A> extends EventEmitter<ConsumerEvents<A>> implements Cons
 
   /** Calls a handler. The messages that it rejects are rejected before the end of the handler finishes the others. */
   private handle(messages: ReadonlyArray<MessageView<A>>, work: (context: HandlerContext) => unknown) {
-    const rejections = Effect.forEach(messages, ({ rejection }) => rejection, { discard: true })
-    return Effect.flatMap(Effect.exit(call(work)), (exit) => Effect.andThen(rejections, exit)).pipe(
-      Effect.tapError(this.failed(messages))
-    )
+    return Effect.flatMap(Effect.exit(call(work)), (exit) => {
+      const rejections = messages.flatMap(({ rejection }) => rejection ?? [])
+      if (rejections.length === 0 && Exit.isSuccess(exit)) return exit
+      return Effect.andThen(Effect.all(rejections, { discard: true }), Effect.tapError(exit, this.failed(messages)))
+    })
   }
 
   private failed(messages: ReadonlyArray<Message<A>>) {

@@ -9,7 +9,7 @@ const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
 export class MessageView<A> implements Message<A> {
   hasResponded = false
   /** Waits until the message is rejected, if the program does that: `onGivenUp` runs first. */
-  rejection: Effect.Effect<unknown> = Effect.void
+  rejection: Effect.Effect<unknown> | undefined
   private readonly delivery: Delivery<A>
 
   constructor(delivery: Delivery<A>) {
@@ -51,28 +51,42 @@ export class MessageView<A> implements Message<A> {
     return exit.value
   }
 
-  readonly text = (): string => this.body.toString()
+  // The functions work without their object, and most messages use one of them at most.
 
-  readonly json = (): unknown => JSON.parse(this.text())
-
-  readonly finish = (): void => {
-    if (this.hasResponded) return
-    this.hasResponded = true
-    Effect.runSync(this.delivery.finish)
+  get text(): () => string {
+    return () => this.body.toString()
   }
 
-  readonly requeue = (options: RequeueOptions = {}): void => {
-    if (this.hasResponded) return
-    this.hasResponded = true
-    // The default delay may take steps of a Schedule.
-    Effect.runFork(this.delivery.requeue(options))
+  get json(): () => unknown {
+    return () => JSON.parse(this.body.toString())
   }
 
-  readonly reject = (reason?: string): void => {
-    if (this.hasResponded) return
-    this.hasResponded = true
-    this.rejection = Fiber.await(Effect.runFork(this.delivery.reject(reason)))
+  get finish(): () => void {
+    return () => {
+      if (this.hasResponded) return
+      this.hasResponded = true
+      Effect.runSync(this.delivery.finish)
+    }
   }
 
-  readonly touch = (): void => Effect.runSync(this.delivery.touch)
+  get requeue(): (options?: RequeueOptions) => void {
+    return (options = {}) => {
+      if (this.hasResponded) return
+      this.hasResponded = true
+      // The default delay may take steps of a Schedule.
+      Effect.runFork(this.delivery.requeue(options))
+    }
+  }
+
+  get reject(): (reason?: string) => void {
+    return (reason) => {
+      if (this.hasResponded) return
+      this.hasResponded = true
+      this.rejection = Fiber.await(Effect.runFork(this.delivery.reject(reason)))
+    }
+  }
+
+  get touch(): () => void {
+    return () => Effect.runSync(this.delivery.touch)
+  }
 }
