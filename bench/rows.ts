@@ -189,18 +189,23 @@ interface ClientLoad {
  * The same daemon used through this project's client library and through nsqjs, in sequence. The ratio of the CPU times does not
  * depend on what else the machine does.
  */
-const clientRow = (name: string, measure: string, load: ClientLoad): Row => ({
+const clientRow = (
+  name: string,
+  measure: string,
+  load: ClientLoad,
+  ours: "effect-nsq/client" | "effect-nsq/promise"
+): Row => ({
   name,
   group: "client",
   measures: [
-    { name: `${measure}, effect-nsq/client`, unit: "msg/s", better: "higher" },
-    { name: "rate, effect-nsq/client / nsqjs", unit: "x", better: "higher" },
-    { name: "CPU time per message, nsqjs / effect-nsq/client", unit: "x", better: "higher" },
-    { name: "memory of the process, effect-nsq/client / nsqjs", unit: "x", better: "lower" }
+    { name: `${measure}, ${ours}`, unit: "msg/s", better: "higher" },
+    { name: `rate, ${ours} / nsqjs`, unit: "x", better: "higher" },
+    { name: `CPU time per message, nsqjs / ${ours}`, unit: "x", better: "higher" },
+    { name: `memory of the process, ${ours} / nsqjs`, unit: "x", better: "lower" }
   ],
   run: async (command, seconds) => {
     const { role } = load
-    const figuresOf = (library: "effect-nsq" | "nsqjs") => {
+    const figuresOf = (library: typeof ours | "nsqjs") => {
       const count = role === "consume" ? preloadOf(seconds) : 0
       return withDaemon(command, role === "consume" ? memQueue(count) : memQueueAmple(seconds), async (daemon) => {
         if (role === "consume") await preload(daemon, count)
@@ -210,10 +215,23 @@ const clientRow = (name: string, measure: string, load: ClientLoad): Row => ({
       })
     }
     const other = await figuresOf("nsqjs")
-    const ours = await figuresOf("effect-nsq")
-    return [ours.rate, ours.rate / other.rate, other.cpuMicros / ours.cpuMicros, ours.memory / other.memory]
+    const own = await figuresOf(ours)
+    return [own.rate, own.rate / other.rate, other.cpuMicros / own.cpuMicros, own.memory / other.memory]
   }
 })
+
+/** The rows of one of this project's client libraries. */
+const clientRows = (prefix: string, ours: "effect-nsq/client" | "effect-nsq/promise"): ReadonlyArray<Row> => [
+  clientRow(`${prefix}-pub`, "PUB, 100 in flight", { role: "publish", inFlight: 100, batch: 1 }, ours),
+  clientRow(`${prefix}-pub-one`, "PUB, one at a time", { role: "publish", inFlight: 1, batch: 1 }, ours),
+  clientRow(
+    `${prefix}-mpub`,
+    "MPUB of 100 messages, 10 in flight",
+    { role: "publish", inFlight: 10, batch: 100 },
+    ours
+  ),
+  clientRow(`${prefix}-consume`, "messages handled and finished", { role: "consume", inFlight: 0, batch: 1 }, ours)
+]
 
 const httpRow = (name: string, measure: string, path: string, connections: number, lines: number): Row => ({
   name,
@@ -357,10 +375,8 @@ export const rows: ReadonlyArray<Row> = [
   memoryConnectionRow,
   memoryMessageRow,
   startRow,
-  clientRow("client-pub", "PUB, 100 in flight", { role: "publish", inFlight: 100, batch: 1 }),
-  clientRow("client-pub-one", "PUB, one at a time", { role: "publish", inFlight: 1, batch: 1 }),
-  clientRow("client-mpub", "MPUB of 100 messages, 10 in flight", { role: "publish", inFlight: 10, batch: 100 }),
-  clientRow("client-consume", "messages handled and finished", { role: "consume", inFlight: 0, batch: 1 }),
+  ...clientRows("client", "effect-nsq/client"),
+  ...clientRows("promise", "effect-nsq/promise"),
   lookupRow,
   adminRow,
   ...durableRows,

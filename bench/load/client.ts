@@ -5,7 +5,7 @@
 import { fail, sleep, type Window, work } from "./worker.ts"
 
 export interface ClientConfig extends Window {
-  readonly library: "effect-nsq" | "nsqjs"
+  readonly library: "effect-nsq/client" | "effect-nsq/promise" | "nsqjs"
   readonly role: "publish" | "consume"
   readonly port: number
   readonly topic: string
@@ -28,9 +28,11 @@ work(async (config: ClientConfig) => {
     done += messages
   }
   // Only one library is loaded, because memory is measured.
-  const start: Start = config.library === "nsqjs"
-    ? (await import("./nsqjsClient.ts")).start
-    : (await import("./effectClient.ts")).start
+  const { start }: { readonly start: Start } = config.library === "nsqjs"
+    ? await import("./nsqjsClient.ts")
+    : config.library === "effect-nsq/promise"
+    ? await import("./promiseClient.ts")
+    : await import("./effectClient.ts")
   return async () => {
     start(config, count)
     await sleep(config.warmUpSeconds * 1000)
