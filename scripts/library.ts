@@ -1,12 +1,13 @@
 /**
  * Builds the library in `dist`: the TypeScript compiler emits it (tsconfig.build.json), then its imports of Effect's barrel files
- * become imports of single modules, and the declarations of its entry points load the types of Node, which TypeScript 7 does not do
- * by itself.
+ * become imports of single modules, a bundle takes the place of the modules of `effect-nsq/promise`, and the declarations of the entry
+ * points load the types of Node, which TypeScript 7 does not do by itself.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { withoutBarrels } from "./imports.ts"
+import { bundlePromise } from "./promise.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
 const output = Path.join(root, "dist")
@@ -26,6 +27,12 @@ for (const file of Fs.readdirSync(output, { recursive: true, encoding: "utf8" })
   const rewritten = withoutBarrels(code)
   if (rewritten !== code) Fs.writeFileSync(path, rewritten)
 }
+
+const promise = Path.join(output, "services", "promise")
+for (const name of Fs.readdirSync(promise)) {
+  if (/\.js(\.map)?$/.test(name)) Fs.rmSync(Path.join(promise, name))
+}
+for (const { contents, path } of (await bundlePromise(promise)).outputFiles) Fs.writeFileSync(path, contents)
 
 const { exports }: { readonly exports: Readonly<Record<string, string | { readonly types: string }>> } = JSON.parse(
   Fs.readFileSync(Path.join(root, "package.json"), "utf8")

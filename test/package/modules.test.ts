@@ -1,9 +1,10 @@
 /** How much an import of the package loads: each module takes time and memory at the start of a program. */
 import { assert, describe, it } from "@effect/vitest"
+import { bundlePromise } from "../../scripts/promise.ts"
 import { builtinsOf, modulesOf } from "./entryPoints.ts"
 
 /**
- * The largest number of modules that each entry point may load. Effect with Schema and Stream has about 150; an import of all of
+ * The largest number of modules that each entry point may load; `effect-nsq/promise` is a bundle. Effect with Schema and Stream has about 150; an import of all of
  * `effect` has 250.
  */
 const limits: Readonly<Record<string, number>> = {
@@ -12,7 +13,6 @@ const limits: Readonly<Record<string, number>> = {
   "/broker": 483,
   "/client": 260,
   "/persistence": 520,
-  "/promise": 267,
   "/protocol": 180,
   "/testing": 640
 }
@@ -36,6 +36,26 @@ describe("imports of the package", () => {
   it("effect-nsq/client loads no code of @effect/platform-node until it sends an HTTP request", async () => {
     const modules = await modulesOf("/client")
     assert.deepStrictEqual(modules.filter((path) => path.includes("@effect/platform-node")), [])
+  })
+
+  it("effect-nsq/promise is a bundle with the parts of Effect that it uses, and loads no other package at first", async () => {
+    const { metafile: { outputs } } = await bundlePromise("out")
+    const loaded = new Set<string>()
+    const packages = new Set<string>()
+    const load = (path: string): void => {
+      if (loaded.has(path)) return
+      loaded.add(path)
+      for (const { external, kind, path: imported } of outputs[path]?.imports ?? []) {
+        if (kind === "dynamic-import") continue
+        if (external === true) packages.add(imported)
+        else load(imported)
+      }
+    }
+    load("out/index.js")
+    assert.deepStrictEqual([...packages], [])
+    const bytes = [...loaded].reduce((sum, path) => sum + (outputs[path]?.bytes ?? Infinity), 0)
+    assert.isAtMost(bytes, 700_000)
+    assert.isAbove(bytes, 200_000)
   })
 
   it("effect-nsq/broker and effect-nsq/testing load no WebSockets until a client of nsqd opens one", async () => {
