@@ -8,11 +8,11 @@ import { builtinsOf, modulesOf } from "./entryPoints.ts"
  * `effect` has 250.
  */
 const limits: Readonly<Record<string, number>> = {
-  "": 777,
-  "/admin": 260,
-  "/broker": 483,
-  "/client": 260,
-  "/persistence": 520,
+  "": 780,
+  "/admin": 255,
+  "/broker": 487,
+  "/client": 250,
+  "/persistence": 370,
   "/protocol": 180,
   "/testing": 640
 }

@@ -31,7 +31,6 @@ import * as ConsumerCounts from "./ConsumerCounts.ts"
 import * as Options from "./ConsumerOptions.ts"
 import type { BatchOptions, ConsumerOptions, RunOptions } from "./ConsumerOptions.ts"
 import * as Crew from "./Crew.ts"
-import { Deduplication } from "./Deduplication.ts"
 import type { Delivery } from "./Delivery.ts"
 import { Draining } from "./Draining.ts"
 import { Handling } from "./Handling.ts"
@@ -116,6 +115,7 @@ export interface Consumer<A> {
   readonly connectionStates: Stream.Stream<ConnectionState>
 }
 
+const loadDeduplication = Effect.promise(() => import("./Deduplication.ts"))
 const redistributeInterval = "5 seconds"
 const reportInterval = "1 second"
 /** A message is touched after this part of its timeout. */
@@ -170,7 +170,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     channel,
     subscription,
     delays,
-    deduplication: deduplicate === undefined ? undefined : new Deduplication(
+    deduplication: deduplicate === undefined ? undefined : new (yield* loadDeduplication).Deduplication(
       Options.toMillis(deduplicate.window, "5 minutes"),
       deduplicate.maxKeys ?? 100_000,
       time.monotonicMillis

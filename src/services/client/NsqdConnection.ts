@@ -9,12 +9,8 @@ import { encodeCommand, magicV2 } from "../../protocol/client/Command.ts"
 import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/client/Frame.ts"
 import * as Time from "../core/Time.ts"
 import { Turns } from "../core/Turns.ts"
-import * as DeflateConnection from "../net/DeflateConnection.ts"
-import * as SnappyCodecs from "../net/SnappyCodecs.ts"
-import * as SnappyConnection from "../net/SnappyConnection.ts"
 import { type Connection, readEach, readingWith, splitAddress, Transport } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason, isPermanentText } from "./ClientError.ts"
-import * as ClientTls from "./ClientTls.ts"
 import { CommandOutput, type Encodable } from "./CommandOutput.ts"
 import * as Options from "./ConnectionOptions.ts"
 
@@ -88,6 +84,15 @@ export interface NsqdConnection {
   readonly run: (handler: FrameHandler) => Effect.Effect<never, ClientError>
 }
 
+/** Most connections are plain: what others need is loaded with the first of them. */
+const deflated = Effect.promise(() => import("../net/DeflateConnection.ts"))
+const snappied = Effect.fnUntraced(function*(inner: Connection) {
+  const [SnappyConnection, SnappyCodecs] = yield* Effect.promise(() =>
+    Promise.all([import("../net/SnappyConnection.ts"), import("../net/SnappyCodecs.ts")])
+  )
+  return SnappyConnection.make(inner, yield* SnappyCodecs.load, yield* Turns)
+})
+
 const nop = encodeCommand({ _tag: "NOP" })
 const heartbeat = "_heartbeat_"
 const maxFrameSize = 64 * 1024 * 1024
@@ -148,6 +153,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
   const startTls = Effect.fnUntraced(function*(connection: Connection) {
     if (connection.startTls === undefined) return yield* refused("this transport does not support TLS", true)
     const wishes = typeof options.tls === "object" ? options.tls : {}
+    const ClientTls = yield* Effect.promise(() => import("./ClientTls.ts"))
     const tls = yield* ClientTls.make(wishes, splitAddress(address)?.host ?? address)
     const secure = yield* Effect.mapError(
       connection.startTls(tls),
@@ -162,8 +168,8 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     // The server starts compression without waiting: compressed bytes may have come with the reply to IDENTIFY.
     const inner = startingWith(decoder.takeRest(), connection)
     const compressed = features.deflate
-      ? yield* DeflateConnection.make(inner, features.deflate_level)
-      : SnappyConnection.make(inner, yield* SnappyCodecs.load, yield* Turns)
+      ? yield* (yield* deflated).make(inner, features.deflate_level)
+      : yield* snappied(inner)
     yield* expect(compressed, "failed to start compression")
     return compressed
   })

@@ -7,8 +7,8 @@
 import { Effect, type Scope } from "effect"
 import type * as Net from "node:net"
 import { connectionLoss, handshakeFailure, type NetError } from "./NetError.ts"
-import * as ServerTls from "./ServerTls.ts"
 import type { SharedInput } from "./SharedInput.ts"
+import { details } from "./TlsDetails.ts"
 import type { TlsHandshake } from "./TlsHandshake.ts"
 import { type Connection, peerAddress, type SecureConnection } from "./Transport.ts"
 
@@ -358,7 +358,7 @@ class PlainConnection extends SocketConnection {
       })
       return {
         connection: yield* untilClosed(() => new TlsConnection(secure, remoteAddress)),
-        details: ServerTls.details(secure),
+        details: details(secure),
         refusal: tls.refusal(secure)
       }
     })
