@@ -2,7 +2,10 @@
 import { Effect, Result } from "effect"
 import { fail, type HttpFailure } from "../../http/HttpResponse.ts"
 import type { Query } from "../../http/RequestTarget.ts"
-import * as BodyFilter from "../broker/BodyFilter.ts"
+import type { BodyFilter } from "../broker/BodyFilter.ts"
+
+/** Most daemons never show a message. */
+const bodyFilter = Effect.promise(() => import("../broker/BodyFilter.ts"))
 
 /** Regular expressions are rare: their library is loaded for the first one. */
 const compiler = Effect.promise(() => import("re2js")).pipe(
@@ -24,10 +27,11 @@ const rules = {
 /** Returns the filter; fails with `INVALID_ARG_<NAME>` and the rule for a parameter that is not valid. */
 export const ofQuery = Effect.fnUntraced(function*(
   query: Query
-): Effect.fn.Return<BodyFilter.BodyFilter, HttpFailure> {
+): Effect.fn.Return<BodyFilter, HttpFailure> {
   const regex = query.get("regex")
   const compile = regex === undefined ? () => Result.fail(undefined) : yield* compiler
-  const filter = BodyFilter.make({ contains: query.get("contains"), json: query.get("json"), regex }, compile)
+  const { make } = yield* bodyFilter
+  const filter = make({ contains: query.get("contains"), json: query.get("json"), regex }, compile)
   if (Result.isSuccess(filter)) return filter.success
   return yield* fail(400, `INVALID_ARG_${filter.failure.toUpperCase()}: ${rules[filter.failure]}`)
 })
