@@ -3,8 +3,8 @@
  * back, whatever happens to other servers meanwhile.
  */
 import { Console, Effect, Formatter, Logger, Stream } from "effect"
+import { ServerReport } from "../client/Connections.ts"
 import type { ConnectionState } from "../client/index.ts"
-import { ServerReport } from "../client/ServerReport.ts"
 import { masked } from "../core/Masked.ts"
 
 /** Limit for the different reasons of one server that are written until it is back. */

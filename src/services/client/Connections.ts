@@ -2,7 +2,7 @@
  * The states of a client's connections, for its own decisions and for the program: which nsqd are connected, why the others are
  * not, and what changes. Plain state that `Links` changes; programs see it as Effects and Streams.
  */
-import { type Cause, Data, Effect, Queue, Stream } from "effect"
+import { type Cause, Context, Data, Effect, Queue, Stream } from "effect"
 import { ClientError, ClientErrorReason, type ServerFailure } from "./ClientError.ts"
 
 /**
@@ -29,6 +29,22 @@ export type ConnectionState = Data.TaggedEnum<{
  * @category constructors
  */
 export const ConnectionState = Data.taggedEnum<ConnectionState>()
+
+/** A server, and whether a line of the log says that it is lost or cannot be reached. */
+export interface ServerReport {
+  /** `host:port` of an nsqd, or the address of an nsqlookupd. */
+  readonly address: string
+  readonly isAway: boolean
+}
+
+/**
+ * The server that a line of the client's log is about; `undefined` for a line about something else. A logger reads it from the fiber, to
+ * show the state of a server once in place of every attempt. The text of the line does not contain it.
+ */
+export const ServerReport: Context.Reference<ServerReport | undefined> = Context.Reference(
+  "effect-nsq/client/ServerReport",
+  { defaultValue: (): ServerReport | undefined => undefined }
+)
 
 /** Changes that a slow reader of the Stream can be behind; it misses the oldest ones. */
 const maxBehind = 1024

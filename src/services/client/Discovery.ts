@@ -13,7 +13,7 @@ import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
 import { joinAddress } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
-import { ServerReport } from "./ServerReport.ts"
+import { ServerReport } from "./Connections.ts"
 
 /**
  * Addresses of nsqd to connect to, or of nsqlookupd to query.

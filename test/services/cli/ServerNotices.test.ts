@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Console, Effect, Logger, References, Stream } from "effect"
 import * as ServerNotices from "../../../src/services/cli/ServerNotices.ts"
+import { ServerReport } from "../../../src/services/client/Connections.ts"
 import { ClientError, ClientErrorReason, ConnectionState } from "../../../src/services/client/index.ts"
-import { ServerReport } from "../../../src/services/client/ServerReport.ts"
 
 /** Runs what logs with notices of its own; returns the lines on standard error. */
 const linesOf = Effect.fnUntraced(function*(log: (notices: ServerNotices.ServerNotices) => Effect.Effect<unknown>) {
