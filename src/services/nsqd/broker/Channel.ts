@@ -123,6 +123,9 @@ export class Channel {
     })
   }
 
+  /** Completes when the queue of the topic is not being replaced. */
+  readonly moved: Effect.Effect<void> = Effect.suspend(() => this.consumption.moving ?? Effect.void)
+
   // ---- statistics
 
   /** Waiting messages in memory and on disk, without those in flight and deferred. */
@@ -287,9 +290,8 @@ export class Channel {
 
   /** Drops all messages: waiting, in flight and deferred. */
   get empty(): Effect.Effect<void, StorageError> {
-    const moved = Effect.suspend(() => this.consumption.moving ?? Effect.void)
     return Effect.andThen(
-      moved,
+      this.moved,
       Effect.suspend(() => {
         const { backlog, outstanding } = this.consumption
         const forget = outstanding.drop()
@@ -304,9 +306,8 @@ export class Channel {
    * yet are forgotten, and consumers stay subscribed. Fails with the reason `NotDurable` if the topic has no log.
    */
   seek(sequence: number): Effect.Effect<void, BrokerError | StorageError> {
-    return Effect.suspend(() => {
-      const { backlog, moving, outstanding } = this.consumption
-      if (moving !== undefined) return Effect.andThen(moving, Effect.suspend(() => this.seek(sequence)))
+    const seek = Effect.suspend((): Effect.Effect<void, BrokerError | StorageError> => {
+      const { backlog, outstanding } = this.consumption
       if (backlog.seek === undefined) {
         return Effect.fail(brokerError(BrokerErrorReason.NotDurable({ topic: this.topic })))
       }
@@ -317,6 +318,7 @@ export class Channel {
       }
       return Effect.tap(backlog.seek(sequence, forget), () => Effect.sync(() => this.wake()))
     })
+    return Effect.andThen(this.moved, seek)
   }
 
   /** Removes waiting messages whose time-to-live is over, also if no consumer is ready for them. Called periodically. */
@@ -331,10 +333,11 @@ export class Channel {
 
   /** Finishes a message of the topic's log that waits, also for the dead-letter topic, or is deferred; false if there is none. */
   drop(sequence: number): Effect.Effect<boolean, StorageError> {
-    return Effect.suspend(() => {
+    const drop = Effect.suspend(() => {
       this.policies.forgetDeadLetter((batch) => batch.sequenceAt(0) === sequence)
       return this.consumption.backlog.drop?.(sequence) ?? Effect.succeed(false)
     })
+    return Effect.andThen(this.moved, drop)
   }
 
   /** Delivers a deferred message of the topic's log now; false if the channel has no such message. */

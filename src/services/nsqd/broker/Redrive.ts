@@ -21,7 +21,7 @@ import type { EachRecord } from "../log/LogScan.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import { joinBodies } from "./Bodies.ts"
 import type { BodyFilter } from "./BodyFilter.ts"
-import type { BrokerError } from "./BrokerError.ts"
+import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import { heldBy } from "./Browsing.ts"
 import type { Channel } from "./Channel.ts"
 
@@ -31,7 +31,8 @@ const pageBytes = 1024 * 1024
 
 /** Which messages of a channel are published again, and where. */
 export interface RedriveQuery {
-  readonly log: TopicLog
+  /** The log of the channel's topic: another one, or none, after a change of the topic's durability. */
+  readonly log: () => TopicLog | undefined
   readonly channel: Channel
   /** The id of a single message: its own, or the one before it became a dead letter. Default: all. */
   readonly id: string | undefined
@@ -71,15 +72,26 @@ const headersAgain = (headers: Headers): Buffer => {
  * Messages without an origin are skipped unless `to` is given.
  */
 export const redrive = Effect.fnUntraced(function*(
-  { channel, filter, id, log, rate, to }: RedriveQuery,
+  { channel, filter, id, log: logNow, rate, to }: RedriveQuery,
   publish: (topic: TopicName, bodies: PublishedBodies) => Completion.Completion<BrokerError | StorageError>,
   turns: Turns,
   counts: RedriveCounts
 ): Effect.fn.Return<void, BrokerError | StorageError> {
+  /** The log, which keeps its sequences when it is opened with another durability. */
+  const currentLog = Effect.andThen(
+    channel.moved,
+    Effect.suspend(() => {
+      const log = logNow()
+      return log === undefined
+        ? Effect.fail(brokerError(BrokerErrorReason.NotDurable({ topic: channel.topic })))
+        : Effect.succeed(log)
+    })
+  )
+  const first = yield* currentLog
   // Messages that become dead letters again meanwhile are not published a second time.
-  const { end } = log.history
+  const { end } = first.history
   const began = yield* Clock.currentTimeMillis
-  let next: number | undefined = log.channelNamed(channel.name)?.floor ?? log.history.start
+  let next: number | undefined = first.channelNamed(channel.name)?.floor ?? first.history.start
 
   const wants = (frames: Buffer, start: number, body: Buffer): boolean => {
     if (!filter.matches(body)) return false
@@ -88,7 +100,7 @@ export const redrive = Effect.fnUntraced(function*(
       readHeaders(frameHeaders(frames, start))["nsq-origin-id"] === id
   }
 
-  const readPage = Effect.fnUntraced(function*(from: number) {
+  const readPage = Effect.fnUntraced(function*(log: TopicLog, from: number) {
     const state = log.channelNamed(channel.name)
     const held = heldBy(channel)
     const { burying } = channel
@@ -123,12 +135,12 @@ export const redrive = Effect.fnUntraced(function*(
   })
 
   /** Whether a consumer, or another dead-letter topic, has got the message since its page was read. */
-  const isTaken = ({ key, sequence }: Found): boolean =>
+  const isTaken = (log: TopicLog, { key, sequence }: Found): boolean =>
     log.channelNamed(channel.name)?.hasFinished(sequence) !== false || channel.isInFlight(key) ||
     channel.burying.has(sequence)
 
-  const move = (message: Found): Effect.Effect<void, BrokerError | StorageError> => {
-    if (isTaken(message)) return Effect.void
+  const move = (log: TopicLog, message: Found): Effect.Effect<void, BrokerError | StorageError> => {
+    if (isTaken(log, message)) return Effect.void
     const { body, headers, key, sequence } = message
     const target = to ?? headers["nsq-origin-topic"]
     if (target === undefined || !isTopicName(target)) {
@@ -149,13 +161,16 @@ export const redrive = Effect.fnUntraced(function*(
   }
 
   while (next !== undefined) {
-    const { found, rest }: { found: ReadonlyArray<Found>; rest: number | undefined } = yield* readPage(next)
+    const log: TopicLog = yield* currentLog
+    const { found, rest }: { found: ReadonlyArray<Found>; rest: number | undefined } = yield* readPage(log, next)
+    // What was read of a log that was closed meanwhile may not be all.
+    if (logNow() !== log) continue
     for (const message of found) {
       if (rate > 0) {
         const wait = began + 1000 * counts.moved / rate - (yield* Clock.currentTimeMillis)
         if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
       }
-      yield* move(message)
+      yield* Effect.flatMap(currentLog, (log) => move(log, message))
     }
     next = rest
     yield* turns.next

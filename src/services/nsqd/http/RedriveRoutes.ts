@@ -63,14 +63,14 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
           ? Number(rateText)
           : yield* fail(400, "INVALID_ARG_RATE: must be a whole number of messages per second; 0 for no limit")
         const filter = yield* MessageFilter.ofQuery(query)
-        const log = yield* LogPosition.logOf(topic)
+        yield* LogPosition.logOf(topic)
         if (isRunning(jobs.get(topic.name))) return yield* fail(409, "REDRIVE_RUNNING")
         const channel = yield* broker.channel(topic.name, name)
         const counts: RedriveCounts = { scanned: 0, moved: 0, skipped: 0 }
         const startedAt = Math.floor((yield* Clock.currentTimeMillis) / 1000)
         let ended: Pick<RedriveProgress, "state" | "ended_at" | "error"> = { state: "running", ended_at: 0 }
         const run = redrive(
-          { log, channel, id: query.get("id"), filter, to, rate },
+          { log: () => topic.log, channel, id: query.get("id"), filter, to, rate },
           (to, bodies) => publisher.publish(to, bodies, 0),
           turns,
           counts

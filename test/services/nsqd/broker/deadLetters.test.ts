@@ -373,7 +373,7 @@ describe("a redrive beside a consumer", () => {
           const to = TopicName.make("t")
           const counts = { scanned: 0, moved: 0, skipped: 0 }
           const running = yield* Effect.forkChild(redrive(
-            { log, channel, id: undefined, filter, to, rate: 1 },
+            { log: () => log, channel, id: undefined, filter, to, rate: 1 },
             (topic, bodies) => put(topic, bodies, 0),
             yield* Turns,
             counts
@@ -406,7 +406,7 @@ describe("a redrive beside a consumer", () => {
           const log = (yield* topicOf("t.dlq")).log!
           const consumer = yield* join("t.dlq", "c", 0)
           const context = yield* Effect.context<Idle>()
-          const query = { log, channel, id: undefined, filter, to: TopicName.make("t"), rate: 0 }
+          const query = { log: () => log, channel, id: undefined, filter, to: TopicName.make("t"), rate: 0 }
           const deliver = Effect.gen(function*() {
             consumer.subscription.setReady(1)
             yield* untilIdle
@@ -421,6 +421,62 @@ describe("a redrive beside a consumer", () => {
           assert.strictEqual(consumer.subscription.finish(keyOf(message!)), "not in flight")
         }).pipe(Effect.scoped)
       )
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
+})
+
+describe("a redrive while the durability of its topic changes", () => {
+  /** Redrives four messages, one per second; `change` runs after the first. Returns how many were published, and the failure. */
+  const changing = <E, R>(change: Effect.Effect<void, E, R>) =>
+    Effect.gen(function*() {
+      const topic = yield* topicOf("t.dlq")
+      const channel = yield* channelOf("t.dlq", "c")
+      const { publish: put } = yield* Publisher
+      yield* send("t.dlq", "a", "b", "c", "d")
+      yield* untilIdle
+      const query = { log: () => topic.log, channel, id: undefined, filter, to: TopicName.make("t"), rate: 1 }
+      const counts = { scanned: 0, moved: 0, skipped: 0 }
+      const running = yield* Effect.forkChild(Effect.exit(
+        redrive(query, (to, bodies) => put(to, bodies, 0), yield* Turns, counts)
+      ))
+      yield* untilIdle
+      assert.strictEqual(counts.moved, 1)
+      yield* change
+      yield* TestClock.adjust("10 seconds")
+      const ended = yield* Fiber.join(running)
+      const { messageCount } = yield* topicOf("t")
+      return { channel, ended, messageCount }
+    })
+
+  const move = (durability: "memory" | "synced") =>
+    Broker.use(({ setDurability }) => setDurability("t.dlq", durability))
+
+  it.effect("messages that are finished after the change are not published", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ durability: "written" })
+      yield* broker.run(Effect.gen(function*() {
+        const { channel, ended, messageCount } = yield* changing(Effect.gen(function*() {
+          yield* move("synced")
+          const consumer = yield* join("t.dlq", "c", 1)
+          const message = yield* next(consumer)
+          consumer.subscription.setReady(0)
+          consumer.subscription.finish(keyOf(message))
+          assert.strictEqual(message.body, "b")
+        }))
+        assert.strictEqual(ended._tag, "Success")
+        assert.deepStrictEqual([messageCount, channel.unfinished], [3, 0])
+      })).pipe(Effect.scoped)
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("the redrive fails if the topic has no log any more, and the other messages stay", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ durability: "written" })
+      yield* broker.run(Effect.gen(function*() {
+        const { channel, ended, messageCount } = yield* changing(Effect.asVoid(move("memory")))
+        assert.strictEqual(ended._tag, "Failure")
+        assert.deepStrictEqual([messageCount, channel.unfinished], [1, 3])
+      })).pipe(Effect.scoped)
       yield* broker.stop
     }).pipe(Effect.provide(durable)))
 })

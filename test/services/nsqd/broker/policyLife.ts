@@ -279,7 +279,7 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
     const { redriven } = books
     const counts = { scanned: 0, moved: 0, skipped: 0 }
     const done = yield* Effect.exit(redrive(
-      { log, channel, id: undefined, filter: everything, to: undefined, rate: 0 },
+      { log: () => log, channel, id: undefined, filter: everything, to: undefined, rate: 0 },
       (to, bodies) => publisher.publish(to, bodies, 0),
       turns,
       counts
