@@ -131,8 +131,8 @@ export const sequenceAt = (
       if ((started ?? Infinity) < millis) low = middle + 1
       else high = middle
     }
-    const before = all[low - 1]
-    if (before === undefined) return all[0]?.first ?? end
+    const before = all[Math.max(0, low - 1)]
+    if (before === undefined) return end
     let found: number | undefined
     yield* scan(host, before.first, (header) => {
       if (header.acceptedAt < millis) return true

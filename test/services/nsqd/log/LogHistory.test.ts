@@ -164,6 +164,24 @@ describe("A time", () => {
   }
 })
 
+describe("A time in a log whose first message is damaged", () => {
+  it.effect("the message of a time is found behind it", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const first = yield* open()
+      yield* first.channel("a")
+      for (const number of range(0, 20)) {
+        yield* first.publish([number], 0, bodySize)
+        yield* TestClock.adjust(1000)
+      }
+      disk.kill()
+      disk.flipBit(Array.from(disk.files().keys()).find((path) => path.endsWith(".segment"))!, 20)
+      const second = yield* open()
+      assert.strictEqual(yield* second.log.history.sequenceAt(10_000), 11)
+      assert.strictEqual(yield* second.log.history.sequenceAt(0), 2)
+    }).pipe(Effect.provide(layer)))
+})
+
 describe("Rewinding over removed messages", () => {
   for (const ending of ["stop", "kill"] as const) {
     it.effect(`a channel that is moved back after a ${ending} counts only messages that the log still has`, () =>
