@@ -28,6 +28,8 @@ export class Books {
   readonly faults: Array<string> = []
   /** Until this time keys may have been forgotten. */
   keysForgottenAt = -Infinity
+  /** How far the wall clock was set back, in ms. The times of the books are those of a clock that is never set. */
+  setBack = 0
   private readonly publishes = new Map<number, Publish>()
   /** Redriven messages that may appear, by number. */
   private readonly expected = new Map<number, number>()
@@ -58,12 +60,16 @@ export class Books {
   /** Whether a key is within the window of a message that is stored at `now`. */
   knows(key: string, now: number): "certain" | "maybe" | "absent" {
     const from = now - this.dedupMillis
+    // After a restart a key from before the clock was set back seems to be younger.
+    const perhapsFrom = from - this.setBack
     const before = [...this.publishes.values()].filter((each) =>
-      each.key === key && each.at > from && each.existence !== "absent"
+      each.key === key && each.at > perhapsFrom && each.existence !== "absent"
     )
-    if (before.some(({ at, existence }) => existence === "certain" && at > this.keysForgottenAt)) return "certain"
+    const isCertain = ({ at, existence }: Publish): boolean =>
+      existence === "certain" && at > Math.max(from, this.keysForgottenAt)
+    if (before.some(isCertain)) return "certain"
     const isRedriven = ({ acceptedAt, observed: { headers }, redriven }: Instance): boolean =>
-      redriven > 0 && headers["nsq-dedup-key"] === key && acceptedAt > from
+      redriven > 0 && headers["nsq-dedup-key"] === key && acceptedAt > perhapsFrom - this.setBack
     return before.length > 0 || [...this.origin.instances.values()].some(isRedriven) ? "maybe" : "absent"
   }
 

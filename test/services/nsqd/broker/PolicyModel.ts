@@ -184,6 +184,13 @@ export class TopicModel {
     for (const { entries } of this.instances.values()) for (const entry of entries.values()) entry.noteRecorded()
   }
 
+  /** Dead letters that were not stored are delivered again. */
+  returnLetters(): void {
+    for (const { entries } of this.instances.values()) {
+      for (const entry of entries.values()) entry.doomed = undefined
+    }
+  }
+
   /** The broker has ended in order: dead letters that were not stored are delivered again. */
   restart(): void {
     for (const { entries } of this.instances.values()) {

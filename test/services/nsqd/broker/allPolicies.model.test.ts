@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Layer, References } from "effect"
 import { TestClock } from "effect/testing"
 import type { Policy } from "../../../../src/broker.ts"
-import { FaultyDisk, untilIdle } from "../../../../src/testing/index.ts"
+import { FaultyDisk, untilIdle, WallClock } from "../../../../src/testing/index.ts"
 import { Chance } from "../log/LogModel.ts"
 import { layer as emptyDisk, start } from "./durable.ts"
 import { Books } from "./PolicyBooks.ts"
@@ -30,6 +30,7 @@ const policyOf = (chance: Chance, dedupWindow: string): Policy => {
     ...(ttl === undefined ? {} : { ttl }),
     ...(chance.happens(20) ? { max_age: "4s" } : {}),
     max_depth: chance.pick([0, 0, 4, 12]),
+    ...(chance.happens(20) ? { max_bytes: chance.pick([6, 20]) } : {}),
     on_full,
     on_expired
   }
@@ -38,7 +39,8 @@ const policyOf = (chance: Chance, dedupWindow: string): Policy => {
       return {
         match: "t",
         ...common,
-        ...(chance.happens(75) ? { dedup_window: dedupWindow } : {})
+        ...(chance.happens(75) ? { dedup_window: dedupWindow } : {}),
+        ...(chance.happens(15) ? { publish_rate: chance.pick([2, 10]) } : {})
       }
     case 1:
       return { match: "t/a", ...common, max_attempts: chance.below(3), count_disconnects: chance.happens(50) }
@@ -46,7 +48,12 @@ const policyOf = (chance: Chance, dedupWindow: string): Policy => {
       return { match: "t/?", max_attempts: chance.below(4), max_depth: 0 }
     default:
       // A dead-letter topic that takes nothing more makes its dead letters wait.
-      return { match: "t.dlq", max_depth: chance.pick([0, 0, 3, 8]), on_full: chance.pick(["reject", "drop_oldest"]) }
+      return {
+        match: "t.dlq",
+        max_depth: chance.pick([0, 0, 3, 8]),
+        on_full: chance.pick(["reject", "drop_oldest"]),
+        ...(chance.happens(15) ? { publish_rate: 2 } : {})
+      }
   }
 }
 
@@ -94,8 +101,11 @@ const history = Effect.fnUntraced(function*(seed: number, durability: "written" 
           if (choice < 75) return advance
           if (choice < 83) return changePolicy
           if (choice < 89) return life.subscriptions.has(name) ? life.disconnect(name) : life.connect(name)
-          if (choice < 92) return life.redriveAll
-          if (choice < 96) return life.rewind(chance.pick(["a", "b"]))
+          if (choice < 91) return life.redriveAll
+          if (choice < 94) return life.rewind(chance.pick(["a", "b"]))
+          if (choice < 95) return life.recreate(chance.pick(["a", "b"]))
+          if (choice < 96) return life.setClockBack(chance.pick([10, 700, 2500]))
+          if (choice < 97 && !losesPower) return life.changeDurability(chance.pick(["t", "t.dlq"]))
           return life.single(chance.pick(["a", "b"]))
         }
       )
@@ -168,7 +178,10 @@ const history = Effect.fnUntraced(function*(seed: number, durability: "written" 
   return stepsDone
 })
 
-const layer = emptyDisk.pipe(Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None")))
+const layer = emptyDisk.pipe(
+  Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "None")),
+  Layer.provideMerge(WallClock.layer)
+)
 
 const histories = 12
 /** POLICY_SEED=n repeats the history of a seed, POLICY_HISTORIES=n runs more of them. */

@@ -20,7 +20,7 @@ import * as BodyFilter from "../../../../src/services/nsqd/broker/BodyFilter.ts"
 import { browse } from "../../../../src/services/nsqd/broker/Browsing.ts"
 import { redrive } from "../../../../src/services/nsqd/broker/Redrive.ts"
 import * as StatsJson from "../../../../src/services/nsqd/stats/StatsJson.ts"
-import { FaultyDisk } from "../../../../src/testing/index.ts"
+import { FaultyDisk, WallClock } from "../../../../src/testing/index.ts"
 import { type Chance, check } from "../log/LogModel.ts"
 import { recordingConsumer } from "./consumers.ts"
 import { type Books, clientName } from "./PolicyBooks.ts"
@@ -55,7 +55,11 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
   const time = yield* Time.make
   const disk = yield* FaultyDisk
   const clock = yield* Clock.Clock
+  const wallClock = yield* WallClock.WallClock
+  /** The time of the broker's wall clock, in ms. */
   const now = (): number => clock.currentTimeMillisUnsafe()
+  /** The same by a clock that is never set. */
+  const steady = (): number => now() + books.setBack
   const channels = new Map<string, Channel>()
   for (const { channels: all, name } of books.models) {
     for (const channel of all.keys()) {
@@ -94,12 +98,14 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
   let delaysLetters = false
 
   const permitted = (): PermittedIn => {
-    const { maxDepth, onFull } = policies.topic("t.dlq")
-    delaysLetters ||= maxDepth > 0 && onFull === "reject"
+    const { maxDepth, onFull, publishRate } = policies.topic("t.dlq")
+    delaysLetters ||= (maxDepth > 0 && onFull === "reject") || publishRate > 0
     return new Map(Array.from(channels.values(), ({ name, policy, topic }) => {
       const ofTopic = policies.topic(topic)
       const removes = (what: "drop_oldest" | "dead_letter"): boolean =>
-        [policy, ofTopic].some(({ maxAgeMillis, maxDepth, onFull }) => maxDepth + maxAgeMillis > 0 && onFull === what)
+        [policy, ofTopic].some(({ maxAgeMillis, maxBytes, maxDepth, onFull }) =>
+          maxDepth + maxBytes + maxAgeMillis > 0 && onFull === what
+        )
       return [name, {
         ttls: [policy.ttlMillis],
         drops: removes("drop_oldest"),
@@ -149,7 +155,7 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
   })
 
   const forgetTimedOut = ({ held }: ChannelModel): void => {
-    for (const [id, { at }] of held) if (now() >= at + msgTimeout) held.delete(id)
+    for (const [id, { at }] of held) if (steady() >= at + msgTimeout) held.delete(id)
   }
 
   // ---- consumers
@@ -171,7 +177,7 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
             ttlMillis > 0 ? Number(timestamp) / 1e6 + ttlMillis : Infinity
           )
           if (expires <= now()) books.faults.push(`message ${body} of ${name} is delivered after its time-to-live`)
-          held.set(id, { attempts, at: now() })
+          held.set(id, { attempts, at: steady() })
         }
       }
     }, { msgTimeout, sampleRate: 0 }).pipe(Scope.provide(scope))
@@ -235,11 +241,11 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
       ...(chance.happens(20) ? { "nsq-expires": String(now() + chance.pick([500, 5000, 60_000])) } : {})
     }
     const isOn = policies.topic("t").dedupWindowMillis > 0
-    const known = key === undefined || !isOn ? "absent" : books.knows(key, now())
-    if (key !== undefined && !isOn) books.keysForgottenAt = now()
+    const known = key === undefined || !isOn ? "absent" : books.knows(key, steady())
+    if (key !== undefined && !isOn) books.keysForgottenAt = steady()
     const isAdmitted = admits(count)
     const { duplicateCount } = topic
-    const all = Array.from({ length: count }, () => books.publish(key, now(), headers))
+    const all = Array.from({ length: count }, () => books.publish(key, steady(), headers))
     const bodies = all.map(({ number }) => Buffer.from(String(number)))
     const keyed = key === undefined ? {} : { dedupKey: key }
     const sent = yield* Effect.exit(publish("t", bodies, { headers, delay, ...keyed }))
@@ -255,7 +261,7 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
     }
   })
 
-  /** Whether the limits admit so many messages; `undefined` if that depends on the age of the oldest message. */
+  /** Whether the limits admit so many messages; `undefined` if that depends on ages, sizes or the publishes before. */
   const admits = (count: number): boolean | undefined => {
     const own = ["a", "b"].map((name) => channels.get(name)!)
     const limits = [
@@ -263,7 +269,9 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
       ...own
     ].filter(({ policy: { onFull } }) => onFull === "reject")
     const isFull = limits.some(({ policy: { maxDepth }, unfinished }) => maxDepth > 0 && unfinished + count > maxDepth)
-    return isFull ? false : limits.some(({ policy }) => policy.maxAgeMillis > 0) ? undefined : true
+    if (isFull) return false
+    const isKnown = limits.every(({ policy: { maxAgeMillis, maxBytes } }) => maxAgeMillis + maxBytes === 0)
+    return isKnown && policies.topic("t").publishRate === 0 ? true : undefined
   }
 
   /** Publishes all dead letters again. */
@@ -299,13 +307,24 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
     for (const entry of entries.slice(0, counts.moved)) entry.move("finished")
   })
 
-  /** Moves a channel to another place of the log. */
-  const rewind = Effect.fnUntraced(function*(name: string) {
+  /** The place of a channel that is moved: a sequence, or that of a time. */
+  const somewhere = Effect.fnUntraced(function*(observed: ReadonlyArray<Observed>) {
     const log = topic.log
     if (log === undefined) throw new Error("the topic has no log")
+    const { handed, history } = log
+    if (chance.happens(70)) return history.start + chance.below(handed - history.start + 1)
+    const millis = now() - chance.below(20_000)
+    const sequence = yield* history.sequenceAt(millis)
+    const first = observed.find(({ timestamp }) => Number(timestamp / 1_000_000n) >= millis)?.sequence ?? history.end
+    check(books.setBack > 0 || sequence === first, () => `message ${sequence}, not ${first}, is the first of ${millis}`)
+    return Math.min(sequence, handed)
+  })
+
+  /** Moves a channel to another place of the log. */
+  const rewind = Effect.fnUntraced(function*(name: string) {
     const channel = channels.get(name)!
     const observed = yield* observe("t", channel)
-    const sequence = log.history.start + chance.below(log.handed - log.history.start + 1)
+    const sequence = yield* somewhere(observed)
     const entries = observed.map((each) => ({ each, entry: books.origin.entry(name, each.id) }))
     for (const { each, entry } of entries) entry.mayMove(each.sequence < sequence ? "skipped" : "open")
     channelModel(name).held.clear()
@@ -316,15 +335,54 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
     }
   })
 
+  /** Deletes a channel, and creates it again at another place of the log. */
+  const recreate = Effect.fnUntraced(function*(name: string) {
+    yield* disconnect(name)
+    const entries = (yield* observe("t")).map(({ id }) => books.origin.entry(name, id))
+    for (const entry of entries) entry.mayMove("skipped")
+    yield* broker.deleteChannel("t", name)
+    for (const entry of entries) if (entry.place === "open" || entry.isUncertain) entry.move("skipped")
+    channels.set(name, yield* broker.channel(TopicName.make("t"), ChannelName.make(name)))
+    channelModel(name).counts = noCounts
+    yield* rewind(name)
+  })
+
+  /** Sets the wall clock back. */
+  const setClockBack = (millis: number) =>
+    Effect.andThen(wallClock.step(-millis), Effect.sync(() => void (books.setBack += millis)))
+
+  /** Changes the durability of a topic, whose messages in flight return. */
+  const changeDurability = Effect.fnUntraced(function*(name: string) {
+    const model = name === "t" ? books.origin : books.dead
+    const durability = broker.findTopic(name)?.durability === "written" ? "synced" : "written"
+    for (const channel of model.channels.values()) channel.held.clear()
+    model.returnLetters()
+    yield* broker.setDurability(name, durability)
+  })
+
   /** Deletes a single message, or lets it wait before it is due. */
   const single = Effect.fnUntraced(function*(name: string) {
     const channel = channels.get(name)!
     const { held } = channelModel(name)
-    const all = (yield* observe("t", channel)).filter(({ id }) => !held.has(id))
+    const all = yield* observe("t", channel)
     if (all.length === 0) return
     const { id, sequence, state } = chance.pick(all)
     const entry = books.origin.entry(name, id)
-    if (chance.happens(50)) {
+    const delivered = held.get(id)
+    if (delivered !== undefined) {
+      held.delete(id)
+      const { maxAttempts } = channel.policy
+      const subscription = subscriptions.get(name)?.subscription
+      const isDeleted = chance.happens(50)
+      if (isDeleted) entry.move("finished")
+      else if (maxAttempts > 0 && delivered.attempts >= maxAttempts) {
+        entry.doomed = { reason: "max_attempts", attempts: delivered.attempts }
+      }
+      const done = isDeleted
+        ? channel.finishAny(messageKey(id))
+        : subscription?.requeue(messageKey(id), 0) === "done"
+      check(done, () => `message ${id}, in flight, is not there`)
+    } else if (chance.happens(50)) {
       const isReleased = channel.release(sequence)
       check(isReleased === (state === "deferred"), () => `message ${id}, ${state}, is released: ${isReleased}`)
     } else {
@@ -347,6 +405,9 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
     send,
     redriveAll,
     rewind,
+    recreate,
+    setClockBack,
+    changeDurability,
     single,
     /** Messages that wait, are in flight or are deferred in the channels of `t`. */
     unfinished: () => Math.max(...["a", "b"].map((name) => channels.get(name)!.unfinished))
