@@ -36,7 +36,7 @@ export interface QueueView {
 export interface ViewReader {
   /**
    * Reads the records from `from` on, or the next that still wait: at least one, about `maxBytes`, none from `to` on; `undefined` if
-   * there are none. Unreadable records are passed over.
+   * there are none. Unreadable records are passed over. The bytes are valid until the next read.
    */
   readonly read: (
     from: QueuePosition,

@@ -67,12 +67,20 @@ export class QueueReader {
   private readonly disk: Disk["Service"]
   private readonly paths: FilePaths
   private readonly maxMsgSize: number
+  private readonly allocate: (size: number) => Buffer
   private open: OpenReader | undefined
 
-  constructor(disk: Disk["Service"], paths: FilePaths, maxMsgSize: number) {
+  /** `allocate` returns the bytes for records, which are in use until the next read at least. Default: they are new. */
+  constructor(
+    disk: Disk["Service"],
+    paths: FilePaths,
+    maxMsgSize: number,
+    allocate: (size: number) => Buffer = Buffer.allocUnsafeSlow
+  ) {
     this.disk = disk
     this.paths = paths
     this.maxMsgSize = maxMsgSize
+    this.allocate = allocate
   }
 
   /** Opens the data file `number` for reading. */
@@ -109,12 +117,12 @@ export class QueueReader {
       let length = Math.min(Math.max(maxBytes, minReadBytes), end - from)
       if (from < unverifiedFrom) yield* this.loadSums(opened, from, from + length)
       else sums.known.dropBefore(Infinity)
-      let bytes: Buffer = Buffer.allocUnsafeSlow(length)
+      let bytes = this.allocate(length)
       let walk = walkVerified(bytes, yield* file.read(bytes, from), from, sums.known, this.maxMsgSize)
       const { next, problem } = walk
       if (walk.starts.length === 1 && problem === undefined && next !== undefined && from + 4 + next <= end) {
         length = 4 + next
-        bytes = Buffer.allocUnsafeSlow(length)
+        bytes = this.allocate(length)
         walk = walkVerified(bytes, yield* file.read(bytes, from), from, sums.known, this.maxMsgSize)
       }
       if (walk.starts.length > 1) return { _tag: "Records", bytes, starts: walk.starts }

@@ -26,10 +26,19 @@ export const openView = (
     sums: (file: number) => Path.join(dataPath, checksumFileName(name, file))
   }
   const open = Effect.acquireRelease(
-    Effect.sync(() => new QueueReader(disk, paths, maxMsgSize)),
+    Effect.sync(() => new QueueReader(disk, paths, maxMsgSize, reused())),
     (reader) => reader.close()
   )
   return Effect.map(open, (reader) => new Viewing(positions, activity, reader))
+}
+
+/** Returns bytes of this size: those of before, if they are enough. The collector is slow with large ones that are new each time. */
+const reused = () => {
+  let block = Buffer.alloc(0)
+  return (size: number): Buffer => {
+    if (block.length < size) block = Buffer.allocUnsafeSlow(size)
+    return block.subarray(0, size)
+  }
 }
 
 class Viewing implements ViewReader {
