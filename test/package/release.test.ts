@@ -54,7 +54,7 @@ describe("npm version", () => {
       Effect.gen(function*() {
         const before = today()
         const read = yield* release("git@git.example.org:queues/effect-nsq.git")
-        const dated = new RegExp(`^## \\[Unreleased\\]\\n\\n## \\[${next}\\] - (.+)\\n\\n###`, "m").exec(
+        const dated = new RegExp(`^## \\[Unreleased\\]\\n\\n## \\[${next}\\] - (.+)\\n\\n\\S`, "m").exec(
           read("CHANGELOG.md")
         )
         // A release that is made at midnight has the day before or the day after.
