@@ -8,7 +8,7 @@ import * as Net from "node:net"
 import { getSystemErrorMessage } from "node:util"
 import { connectFailure, type NetError } from "./NetError.ts"
 import * as NetListener from "./NetListener.ts"
-import { SharedInput } from "./SharedInput.ts"
+import { isSupported, SharedInput } from "./SharedInput.ts"
 import * as SocketConnection from "./SocketConnection.ts"
 import { type Connection, splitAddress, Transport } from "./Transport.ts"
 
@@ -27,15 +27,16 @@ const reasonOf = (error: NodeJS.ErrnoException): string =>
 /** A socket of this side, and its input. */
 interface Dialed {
   readonly socket: Net.Socket
-  readonly input: SharedInput
+  readonly input: SharedInput | undefined
 }
 
 const dial = (address: string): Effect.Effect<Dialed, NetError> =>
   Effect.callback((resume) => {
     const split = splitAddress(address)
     const where = split === undefined ? { path: address } : { host: split.host || "localhost", port: split.port }
-    const input = new SharedInput()
-    const socket = Net.connect({ ...where, allowHalfOpen: true, noDelay: true, onread: input.onread })
+    const input = isSupported ? new SharedInput() : undefined
+    const onread = input === undefined ? {} : { onread: input.onread }
+    const socket = Net.connect({ ...where, allowHalfOpen: true, noDelay: true, ...onread })
     const failed = (error: Error): void => resume(Effect.fail(connectFailure(address, reasonOf(error))))
     socket.once("error", failed)
     socket.once("connect", () => {

@@ -4,9 +4,16 @@
  * bytes are one synchronous step.
  */
 import type * as Net from "node:net"
+import process from "node:process"
 
 /** As much as Node reads at a time. */
 const memory = Buffer.allocUnsafeSlow(64 * 1024)
+
+/**
+ * Whether sockets have the option `onread` as Node documents it. Other runtimes have Node's modules, but some versions of them pass bytes
+ * in other memory, or do not stop reading.
+ */
+export const isSupported = process.versions["bun"] === undefined && process.versions["deno"] === undefined
 
 /** The input of one socket. */
 export class SharedInput {
@@ -14,7 +21,7 @@ export class SharedInput {
   /** Bytes that arrived before there was a function for them. */
   private early: Buffer | undefined
 
-  /** The option of `Net.connect`. A runtime that does not have it emits `data` as usual. */
+  /** The option of `Net.connect`. */
   readonly onread: Net.OnReadOpts = {
     buffer: memory,
     callback: (size) => {
