@@ -105,7 +105,7 @@ const history = Effect.fnUntraced(function*(seed: number, durability: "written" 
           if (choice < 94) return life.rewind(chance.pick(["a", "b"]))
           if (choice < 95) return life.recreate(chance.pick(["a", "b"]))
           if (choice < 96) return life.setClockBack(chance.pick([10, 700, 2500]))
-          if (choice < 97 && !losesPower) return life.changeDurability(chance.pick(["t", "t.dlq"]))
+          if (choice < 97 && !losesPower) return life.changeDurability
           return life.single(chance.pick(["a", "b"]))
         }
       )

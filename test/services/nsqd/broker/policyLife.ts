@@ -351,13 +351,14 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
   const setClockBack = (millis: number) =>
     Effect.andThen(wallClock.step(-millis), Effect.sync(() => void (books.setBack += millis)))
 
-  /** Changes the durability of a topic, whose messages in flight return. */
-  const changeDurability = Effect.fnUntraced(function*(name: string) {
-    const model = name === "t" ? books.origin : books.dead
-    const durability = broker.findTopic(name)?.durability === "written" ? "synced" : "written"
-    for (const channel of model.channels.values()) channel.held.clear()
-    model.returnLetters()
-    yield* broker.setDurability(name, durability)
+  /** Changes the durability of both topics, whose messages in flight return. The one for dead letters is never less durable. */
+  const changeDurability = Effect.gen(function*() {
+    const isWritten = topic.durability === "written"
+    for (const model of isWritten ? [books.dead, books.origin] : books.models) {
+      for (const channel of model.channels.values()) channel.held.clear()
+      model.returnLetters()
+      yield* broker.setDurability(model.name, isWritten ? "synced" : "written")
+    }
   })
 
   /** Deletes a single message, or lets it wait before it is due. */
