@@ -16,6 +16,7 @@ import {
 import { isEphemeral, isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
 import type { Durability } from "../options/Durability.ts"
 import { joinBodies } from "./Bodies.ts"
 import type { BrokerError } from "./BrokerError.ts"
@@ -41,6 +42,7 @@ export interface Origin {
 /** The topic that dead letters are stored in. */
 interface Target {
   readonly durability: Durability
+  readonly log: Pick<TopicLog, "messagesSynced"> | undefined
   readonly put: (bodies: PublishedBodies, deferMillis: number) => Completion.Completion<BrokerError>
 }
 
@@ -90,7 +92,9 @@ export class DeadLetters {
         yield* postbox.setDurability(name, least)
       }
       const put = Effect.suspend(() => Completion.toEffect(target.put(bodiesOf(origin, letters), 0)))
-      yield* Effect.uninterruptible(Effect.andThen(put, Effect.sync(stored)))
+      // The message may have been durable for long: a loss of power must not take both.
+      const synced = Effect.suspend((): Effect.Effect<void, StorageError> => target.log?.messagesSynced ?? Effect.void)
+      yield* Effect.uninterruptible(put.pipe(Effect.andThen(synced), Effect.andThen(Effect.sync(stored))))
     })
   }
 }

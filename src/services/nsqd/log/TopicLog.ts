@@ -353,6 +353,14 @@ export class TopicLog implements ChannelOwner {
     })
   }
 
+  /** Completes when all stored messages are durable. */
+  get messagesSynced(): Effect.Effect<void, StorageError> {
+    return Effect.mapError(
+      Effect.tapError(this.writer.sync, (error) => this.guard.failed(error)),
+      StorageError.fromDisk
+    )
+  }
+
   /** Deletes the log with its files. After a crash or a failure it is complete or gone. */
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {

@@ -359,6 +359,41 @@ describe("a durable dead letter", () => {
     }).pipe(Effect.provide(durable)))
 })
 
+describe("a loss of power", () => {
+  it.effect("a message of a written topic that was durable is in one of the topics after a loss of power while it is moved", () =>
+    Effect.gen(function*() {
+      let moved = 0
+      for (let operation = 0; operation < 30; operation++) {
+        yield* Effect.gen(function*() {
+          const disk = yield* FaultyDisk
+          const first = yield* start({ durability: "written" })
+          yield* first.run(Effect.gen(function*() {
+            const consumer = yield* join("t", "c", 1)
+            yield* channelOf("t.dlq", "c")
+            yield* send("t", "a")
+            const message = yield* next(consumer)
+            yield* TestClock.adjust("5 seconds")
+            disk.crashAt(operation)
+            consumer.subscription.reject(keyOf(message), "bad")
+            yield* untilIdle
+            yield* TestClock.adjust("3 seconds")
+            yield* untilIdle
+          })).pipe(Effect.scoped)
+          yield* first.stop
+          disk.losePower()
+          const second = yield* start({ durability: "written" })
+          yield* second.run(Effect.gen(function*() {
+            const [origin, dead] = [yield* channelOf("t", "c"), yield* channelOf("t.dlq", "c")]
+            assert.isAtLeast(origin.unfinished + dead.unfinished, 1, `operation ${operation}`)
+            moved += dead.unfinished
+          }))
+          yield* second.stop
+        }).pipe(Effect.provide(durable, { local: true }))
+      }
+      assert.isAbove(moved, 0)
+    }))
+})
+
 describe("a redrive beside a consumer", () => {
   it.effect("does not publish messages that the consumer has got or finished since the redrive has read them", () =>
     Effect.gen(function*() {
