@@ -7,6 +7,7 @@ import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import * as Completion from "../../core/Completion.ts"
 import * as GoDuration from "../../core/GoDuration.ts"
 import type { Time } from "../../core/Time.ts"
+import type { TopicLog } from "../log/TopicLog.ts"
 import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { areIndependent, partOf, refusedOf } from "./Bodies.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
@@ -36,6 +37,8 @@ export interface LimitedTopic {
   readonly channels: ReadonlyArray<LimitedChannel>
   /** Whether messages go on to the channels, which make room then. */
   readonly isPumping: boolean
+  /** The log of a durable topic. */
+  readonly log: Pick<TopicLog, "commits"> | undefined
 }
 
 /** How many bodies of a publish are admitted, and why not more. */
@@ -92,13 +95,20 @@ export class TopicLimits {
     const admitted = reason === undefined ? bodies : partOf(bodies, 0, count)
     const rest = count === 0 ? undefined : put(admitted)
     if (rest === undefined) return reason === undefined ? undefined : Effect.fail(brokerError(reason, count))
+    const refused = reason === undefined ? undefined : Effect.fail(brokerError(reason, count))
+    const { log } = this.topic
+    if (log !== undefined && Completion.isInOrder(rest)) {
+      // Pending until the commit: its messages become part of the backlog in the same step.
+      this.began(admitted)
+      log.commits.afterCommit(() => this.ended(admitted))
+      return refused === undefined ? rest : Completion.inOrder(Effect.andThen(rest, refused))
+    }
     const stored = Effect.acquireUseRelease(
       Effect.sync(() => this.began(admitted)),
       () => rest,
       () => Effect.sync(() => this.ended(admitted))
     )
-    const done = reason === undefined ? stored : Effect.andThen(stored, Effect.fail(brokerError(reason, count)))
-    return Completion.isInOrder(rest) ? Completion.inOrder(done) : done
+    return refused === undefined ? stored : Effect.andThen(stored, refused)
   }
 
   /** How many of the bodies are admitted: of one unit all or none. `isUnit`: they are not PUBs of their own. */

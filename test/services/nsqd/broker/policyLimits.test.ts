@@ -1,8 +1,8 @@
 /** Limits of policies: of topics and channels, in memory and in a log. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
-import { Policies, Publisher } from "../../../../src/broker.ts"
+import { joinBodies, Policies, Publisher } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
 import type { PublishedBodies } from "../../../../src/protocol/client/MessageBatch.ts"
 import { TopicName } from "../../../../src/protocol/client/Names.ts"
@@ -75,6 +75,37 @@ describe("limits of a topic", () => {
     Effect.gen(function*() {
       const broker = yield* start()
       yield* broker.run(refusesDepth)
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("messages of a durable topic count once for max_depth: from the publish on, and in the moment when they are stored", () =>
+    Effect.gen(function*() {
+      const broker = yield* start()
+      yield* broker.run(Effect.gen(function*() {
+        yield* put({ match: "t", max_depth: 3 })
+        const channel = yield* channelOf("t", "c")
+        const log = (yield* topicOf("t")).log!
+        const { publish } = yield* Publisher
+        const put1 = (body: string) => publish(TopicName.make("t"), joinBodies([Buffer.from(body)]), 0) ?? Effect.void
+        const before = ["a", "b"].map(put1)
+        const during: Array<ReturnType<typeof put1>> = []
+        log.commits.afterCommit(() => during.push(put1("c"), put1("refused")))
+        const outcomes = yield* Effect.forEach(before, Effect.exit)
+        assert.isTrue(outcomes.every(Exit.isSuccess))
+        assert.deepStrictEqual((yield* Effect.forEach(during, Effect.exit)).map(Exit.isSuccess), [true, false])
+        yield* untilIdle
+        assert.strictEqual(channel.unfinished, 3)
+        const together = [put1("refused, too"), put1("and this")]
+        assert.deepStrictEqual((yield* Effect.forEach(together, Effect.exit)).map(Exit.isSuccess), [false, false])
+        yield* channel.empty
+        const more = ["d", "e", "f", "g"].map(put1)
+        assert.deepStrictEqual((yield* Effect.forEach(more, Effect.exit)).map(Exit.isSuccess), [
+          true,
+          true,
+          true,
+          false
+        ])
+      }))
       yield* broker.stop
     }).pipe(Effect.provide(durable)))
 
