@@ -73,6 +73,11 @@ export class HashIndex {
   private before: Slots | undefined
   private moved = 0
 
+  /** Bytes of memory that the table takes. */
+  get bytes(): number {
+    return this.slots.cells.byteLength + (this.before?.cells.byteLength ?? 0)
+  }
+
   /** The number with this hash for which `isSame` holds; -1 if there is none. */
   find(hash: number, isSame: (number: number) => boolean): number {
     const found = this.slots.find(hash, isSame)

@@ -5,7 +5,13 @@
  */
 
 /** The system's random numbers. They affect the order within a table only: nothing depends on them. */
-const [low = 0, high = 0] = crypto.getRandomValues(new Int32Array(2))
+let seed: readonly [low: number, high: number] | undefined
+
+/** Only now, because programs without such keys need not load the module of random numbers. */
+const randomSeed = (): readonly [low: number, high: number] => {
+  const [low = 0, high = 0] = crypto.getRandomValues(new Int32Array(2))
+  return [low, high]
+}
 
 /** The constants that distinguish the halves of the state. */
 const lowTag = 0x6c796765
@@ -13,6 +19,7 @@ const highTag = 0x74656462
 
 /** Hashes the first `count` words. */
 export const hashWords = (words: Int32Array, count: number): number => {
+  const [low, high] = seed ??= randomSeed()
   let a = low
   let b = high
   let c = lowTag ^ low

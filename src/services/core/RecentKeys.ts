@@ -52,6 +52,8 @@ const want = (key: string): void => {
 const leastEntries = 64
 const partBits = 12
 const partEntries = 1 << partBits
+/** The key, its hash, and its time. */
+const entryBytes = 4 * keyWords + 4 + 8
 
 /** Consecutive entries. The time of an entry that counts no more is NaN. */
 class Part {
@@ -89,6 +91,11 @@ export class RecentKeys {
 
   get size(): number {
     return this.live
+  }
+
+  /** Bytes of memory that the keys take. */
+  get bytes(): number {
+    return this.parts.reduce((sum, { entries }) => sum + entries * entryBytes, 0) + this.index.bytes
   }
 
   has(key: string): boolean {
