@@ -9,7 +9,7 @@ import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
-import { batchOf, type Carried } from "./Carried.ts"
+import { batchOf, type Carried, losesHeaders } from "./Carried.ts"
 import { type Deferrals, DeferredQueue } from "./DeferredQueue.ts"
 import { DiskReads } from "./DiskReads.ts"
 import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
@@ -234,16 +234,24 @@ export class Backlog implements WaitingMessages {
     return Effect.suspend(() => {
       const deferred = this.deferred.takeAllDue().map(({ batch, due }) => ({ batch, due: Math.ceil(due + wallOrigin) }))
       if (this.backend === undefined) return Effect.succeed({ waiting: this.takeMemory(inFlight), deferred })
-      return Effect.match(this.flush(inFlight), {
-        onSuccess: () => ({ waiting: [], deferred }),
+      const spans = [...this.takeLoaded(), ...inFlight.map(wholeBatch)]
+      // The files have no place for headers, and the next queue may have one.
+      const waiting = spans.filter(losesHeaders).map(batchOf)
+      for (const span of spans) if (!losesHeaders(span)) this.memory.push(span)
+      return Effect.match(this.flush([]), {
+        onSuccess: () => ({ waiting, deferred }),
         // Those that were read from disk are read again.
-        onFailure: ({ error }) => ({ waiting: this.takeMemory([]), deferred, failure: error })
+        onFailure: ({ error }) => ({ waiting: [...waiting, ...this.takeMemory([])], deferred, failure: error })
       })
     })
   }
 
+  private takeLoaded(): ReadonlyArray<Span> {
+    return [...this.memory.takeAll(), ...this.spilled.takeAll()]
+  }
+
   private takeMemory(others: ReadonlyArray<MessageBatch>): ReadonlyArray<MessageBatch> {
-    const spans = [...this.memory.takeAll(), ...this.spilled.takeAll(), ...others.map(wholeBatch)]
+    const spans = [...this.takeLoaded(), ...others.map(wholeBatch)]
     return spans.filter(({ batch }) => !batch.isOnDisk).map(batchOf)
   }
 

@@ -40,9 +40,17 @@ export const opening = (channels: ReadonlyArray<ChannelName>): Handover => ({
   own: nothing
 })
 
-/** Returns the messages of a span as a batch of their own. */
-export const batchOf = ({ batch, end, index, position }: Span): MessageBatch =>
-  MessageBatch.stored(batch.encodeRecords(index, end, position))
+/** Returns the messages of a span as a batch of their own, with their headers. */
+export const batchOf = ({ batch, end, index, position }: Span): MessageBatch => {
+  if (!batch.hasHeaders) return MessageBatch.stored(batch.encodeRecords(index, end, position))
+  const { frames } = batch
+  let to = position
+  for (let i = index; i < end; i++) to += frames.readInt32BE(to) + 4
+  return MessageBatch.ofFrames(Buffer.from(frames.subarray(position, to)), end - index, undefined, true)
+}
+
+/** Whether a disk queue would remove headers of the messages. */
+export const losesHeaders = ({ batch }: Span): boolean => batch.hasHeaders && !batch.isOnDisk
 
 /** Returns the only message of `records`, with a delay that begins when it reaches a channel. */
 export const delayed = (records: StoredRecords, delayMillis: number): MessageBatch =>

@@ -12,7 +12,7 @@ import { Storage } from "../storage/Storage.ts"
 import { oldestIn } from "./AgeLimit.ts"
 import { Backlog, type MemoryPlaces } from "./Backlog.ts"
 import { type BrokerError, writeFailure } from "./BrokerError.ts"
-import { batchOf, type Carried, delayed, type Handover, nothing } from "./Carried.ts"
+import { batchOf, type Carried, delayed, type Handover, losesHeaders, nothing } from "./Carried.ts"
 import { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { flushFailed } from "./Flush.ts"
 import { HandOver } from "./HandOver.ts"
@@ -258,11 +258,14 @@ export class MemoryTopicQueue implements TopicQueue {
       const deferred = spans.flatMap((span) =>
         span.batch.deferMillis === 0 ? [] : [{ batch: batchOf(span), due: now + span.batch.deferMillis }]
       )
-      const plain = spans.filter(({ batch }) => batch.deferMillis === 0)
-      if (backend === undefined) return Effect.succeed({ waiting: plain.map(batchOf), deferred })
+      const others = spans.filter(({ batch }) => batch.deferMillis === 0)
+      // The files have no place for headers, and the next queue may have one.
+      const waiting = others.filter(losesHeaders).map(batchOf)
+      const plain = others.filter((span) => !losesHeaders(span))
+      if (backend === undefined) return Effect.succeed({ waiting: others.map(batchOf), deferred })
       return Effect.match(storeInPieces(plain, (records) => backend.append(records), () => {}), {
-        onSuccess: () => deferred.length === 0 ? nothing : { waiting: [], deferred },
-        onFailure: ({ error, left }) => ({ waiting: left.map(batchOf), deferred, failure: error })
+        onSuccess: () => deferred.length + waiting.length === 0 ? nothing : { waiting, deferred },
+        onFailure: ({ error, left }) => ({ waiting: [...waiting, ...left.map(batchOf)], deferred, failure: error })
       })
     })
   }

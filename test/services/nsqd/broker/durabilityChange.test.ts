@@ -383,3 +383,33 @@ describe("a topic whose durability is changed at run time", () => {
     )
   }
 })
+
+describe("the headers of messages in memory", () => {
+  for (const memQueueSize of [2, 100]) {
+    it.effect(`those that are in memory keep theirs when the topic becomes durable (memory queue of ${memQueueSize})`, () =>
+      life(
+        { memQueueSize },
+        Effect.gen(function*() {
+          const put = (topic: string, body: string, delay = 0) =>
+            publish(topic, Buffer.from(body), { headers: { name: body }, delay })
+          const consumer = yield* join("t", "c", 1, { readsHeaders: true })
+          yield* put("t", "in flight")
+          yield* until(() => consumer.recording.take().length === 1)
+          yield* put("t", "waiting")
+          yield* put("t", "deferred", 1000)
+          yield* put("held", "held")
+          yield* put("held", "later", 1000)
+          yield* untilIdle
+          yield* setDurability("t", "synced")
+          yield* setDurability("held", "written")
+          consumer.subscription.setReady(10)
+          const held = yield* join("held", "c", 10, { readsHeaders: true })
+          yield* TestClock.adjust("2 seconds")
+          yield* untilIdle
+          const received = [...consumer.recording.take(), ...held.recording.take()]
+          assert.sameMembers(bodiesOf(received), ["deferred", "held", "in flight", "later", "waiting"])
+          for (const { body, headers } of received) assert.deepStrictEqual(headers, { name: body })
+        })
+      ).pipe(Effect.provide(FaultyDisk.layer)))
+  }
+})
