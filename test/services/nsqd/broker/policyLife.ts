@@ -353,11 +353,13 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
 
   /** Changes the durability of both topics, whose messages in flight return. The one for dead letters is never less durable. */
   const changeDurability = Effect.gen(function*() {
-    const isWritten = topic.durability === "written"
-    for (const model of isWritten ? [books.dead, books.origin] : books.models) {
+    const durability = topic.durability === "written" ? "synced" : "written"
+    for (const model of durability === "synced" ? [books.dead, books.origin] : books.models) {
+      // A crash may have come between the two topics.
+      if (broker.findTopic(model.name)?.durability === durability) continue
       for (const channel of model.channels.values()) channel.held.clear()
       model.returnLetters()
-      yield* broker.setDurability(model.name, isWritten ? "synced" : "written")
+      yield* broker.setDurability(model.name, durability)
     }
   })
 
