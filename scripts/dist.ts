@@ -1,6 +1,6 @@
 /**
  * Writes the artefacts of a release into `artifacts/`, without network. One commit gives the same bytes each time: all times are
- * that of the commit (or `SOURCE_DATE_EPOCH`), and entries are sorted. `--only=npm,sbom,deb,oci,executable` chooses artefacts, `--out=DIRECTORY`
+ * that of the commit (or `SOURCE_DATE_EPOCH`), and entries are sorted. `--only=npm,sbom,deb,oci,executable,licenses` chooses artefacts, `--out=DIRECTORY`
  * another directory. `npm run build` comes first.
  */
 import { execFileSync } from "node:child_process"
@@ -8,7 +8,7 @@ import { createHash } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
-import { root } from "./dist/application.ts"
+import { nodeLicense, root, version } from "./dist/application.ts"
 import { debPackage } from "./dist/debPackage.ts"
 import { executable } from "./dist/executable.ts"
 import { npmPackage, sbom } from "./dist/npmPackage.ts"
@@ -22,6 +22,16 @@ const time = Number(
   process.env["SOURCE_DATE_EPOCH"] ??
     execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: root, encoding: "utf8" })
 )
+
+/** The licences of what is in the executable, which cannot contain them as files. */
+const licenses = () => {
+  const node = nodeLicense()
+  const parts = [Path.join(root, "dist/licenses.md"), ...(node === undefined ? [] : [node])]
+  return {
+    name: `effect-nsq-${version}-licenses.md`,
+    data: parts.map((path) => Fs.readFileSync(path, "utf8")).join("\n## Node\n\n")
+  }
+}
 
 /** Writes an artefact and returns its name. */
 const write = (
@@ -37,7 +47,8 @@ const artefacts: Readonly<Record<string, () => string | Promise<string>>> = {
   sbom: () => write(sbom(time)),
   deb: () => write(debPackage(time)),
   oci: () => write(ociImage(time)),
-  executable: async () => write(await executable(), 0o755)
+  executable: async () => write(await executable(), 0o755),
+  licenses: () => write(licenses())
 }
 
 const chosen = values.only?.split(",") ?? Object.keys(artefacts)

@@ -12,7 +12,7 @@ import { bundlePromise } from "./promise.ts"
 const root = Path.resolve(import.meta.dirname, "..")
 const output = Path.join(root, "dist")
 /** Written by the bundlers. */
-const bundled = new Set(["bin", "web"])
+const bundled = new Set(["bin", "web", "licenses.md"])
 
 for (const name of Fs.existsSync(output) ? Fs.readdirSync(output) : []) {
   if (!bundled.has(name)) Fs.rmSync(Path.join(output, name), { recursive: true })

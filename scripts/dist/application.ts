@@ -41,6 +41,15 @@ const place = "usr/lib/effect-nsq"
 /** The packages that the bundles load at run time. The native ones are missing: JavaScript replaces them. */
 const packages = ["undici", "@datadog/sketches-js"]
 
+/** The licence of Node and of the libraries in it: part of the package for this platform, which not every npm nests. */
+export const nodeLicense = (): string | undefined =>
+  [
+    `node_modules/node/node_modules/node-linux-${process.arch}/LICENSE`,
+    `node_modules/node-linux-${process.arch}/LICENSE`
+  ]
+    .map((path) => Path.join(root, path))
+    .find((path) => Fs.existsSync(path))
+
 const ofPackage = (name: string): ReadonlyArray<Entry> =>
   copies(`${place}/node_modules/${name}`, Path.join(root, "node_modules", name))
     .filter(({ path }) => !/\.(?:d\.[cm]?ts|map|md)$/.test(path) && !/\/(?:docs|types)\//.test(path))
@@ -55,6 +64,7 @@ export const application = (): ReadonlyArray<Entry> => {
     ...packages.flatMap(ofPackage),
     text(`${place}/package.json`, `${JSON.stringify({ name: field("name"), version, type: "module" })}\n`),
     copy("usr/share/doc/effect-nsq/copyright", Path.join(root, "LICENSE")),
+    copy("usr/share/doc/effect-nsq/licenses.md", Path.join(root, "dist/licenses.md")),
     ...names.map((name): Entry => ({
       path: `usr/bin/${name}`,
       type: "link",

@@ -7,7 +7,7 @@ import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { application, field, root, version } from "./application.ts"
+import { application, field, nodeLicense, root, version } from "./application.ts"
 import { gzip, tar } from "./tar.ts"
 import { copy, type Entry, text } from "./tree.ts"
 
@@ -16,12 +16,6 @@ const user = 10_001
 
 /** Node's names of architectures, in those of images. */
 const architectures: Readonly<Record<string, string>> = { x64: "amd64", arm64: "arm64" }
-
-/** The licence of Node and of the libraries in it: part of the package for this platform, which not every npm nests. */
-const licences = [
-  Path.join(root, `node_modules/node/node_modules/node-linux-${process.arch}/LICENSE`),
-  Path.join(root, `node_modules/node-linux-${process.arch}/LICENSE`)
-]
 
 /** Programs of this machine: `env` starts scripts, `flock` locks the data directory of nsqd. */
 const tools = ["/usr/bin/env", "/usr/bin/flock"]
@@ -42,11 +36,10 @@ const withoutSlash = (path: string): string => path.slice(1)
 
 const system = (): ReadonlyArray<Entry> => {
   const node = Path.join(root, "node_modules/node/bin/node")
+  const license = nodeLicense()
   return [
     copy("usr/bin/node", node, 0o755),
-    ...licences.filter((path) => Fs.existsSync(path)).slice(0, 1).map((path) =>
-      copy("usr/share/doc/node/copyright", path)
-    ),
+    ...(license === undefined ? [] : [copy("usr/share/doc/node/copyright", license)]),
     ...tools.map((path) => copy(withoutSlash(path), path, 0o755)),
     ...librariesOf([node, ...tools]).map((path) => copy(withoutSlash(path), path, 0o755)),
     text("etc/passwd", `root:x:0:0:root:/:/nonexistent\nnsq:x:${user}:${user}:nsq:/data:/nonexistent\n`),

@@ -8,6 +8,8 @@ import { tmpdir } from "node:os"
 import { dirname, join, normalize } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll } from "vitest"
+import { packagesOf } from "../../scripts/licenses.ts"
+import { bundlePromise } from "../../scripts/promise.ts"
 import { root } from "./entryPoints.ts"
 import { install, isBuilt, packedFiles, type Project } from "./project.ts"
 
@@ -154,6 +156,24 @@ describe.skipIf(!isBuilt)("the package on npm", () => {
     const files = await packedFiles()
     assert.deepStrictEqual(files.filter((file) => /^(?:src|node_modules|dist\/programs)\//.test(file)), [])
     assert.isTrue(files.includes("dist/bin/nsqd"))
+  }, 60_000)
+
+  it("it contains the licence of each package whose code is in its bundles", async () => {
+    assert.include(await packedFiles(), "dist/licenses.md")
+    const licenses = readFileSync(join(root, "dist/licenses.md"), "utf8")
+    const { metafile } = await bundlePromise(join(root, "dist/services/promise"))
+    const promised = packagesOf([metafile])
+    assert.isNotEmpty(promised)
+    for (
+      const name of [
+        "effect",
+        "@effect/platform-node",
+        "ws",
+        ...promised.map((path) => path.replace(/^.*node_modules\//, ""))
+      ]
+    ) {
+      assert.match(licenses, new RegExp(`^## ${name} \\d+\\.\\d+\\.\\d+ \\(`, "m"))
+    }
   }, 60_000)
 
   it("every import of the package loads in an empty project", async () => {
