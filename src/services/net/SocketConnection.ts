@@ -107,6 +107,8 @@ class StandingReader extends Reader {
   }
 }
 
+const discard = (): void => {}
+
 /** A socket as a Connection. */
 class SocketConnection implements Connection {
   readonly remoteAddress: string
@@ -320,6 +322,7 @@ class SocketConnection implements Connection {
       const closed = Effect.callback<void>((resume) => {
         socket.once("close", () => resume(Effect.void))
         socket.removeAllListeners("data")
+        this.input?.passTo(discard)
         socket.resume()
         socket.end()
       })

@@ -87,6 +87,27 @@ describe("a TCP connection", () => {
       assert.strictEqual(declined, Math.floor(taken / 3))
     }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
 
+  // The clock stands still: nothing ends the connection but its peer.
+  it.effect("a connection of this side that ends passes over what its peer still sends, and closes with it", () =>
+    Effect.gen(function*() {
+      const transport = yield* Transport
+      const closed = Promise.withResolvers<boolean>()
+      const server = Net.createServer({ allowHalfOpen: true }, (socket) => {
+        socket.on("error", () => {})
+        socket.on("close", closed.resolve)
+        // Peers have more to send than the system's buffers take when they see the end.
+        socket.on("end", () => socket.end(pattern(3_000_000)))
+        socket.resume()
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))
+      yield* Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void)))
+      const address = server.address()
+      assert.isObject(address)
+      const port = typeof address === "object" ? address?.port : undefined
+      yield* Effect.scoped(transport.connect(`127.0.0.1:${port}`))
+      assert.isFalse(yield* Effect.promise(() => closed.promise), "the peer sees no reset")
+    }).pipe(Effect.scoped, Effect.provide(NodeTransport.layer)))
+
   it.live("bytes that arrive after the reader was interrupted are kept for the next reader", () =>
     Effect.gen(function*() {
       const { accepted, listener } = yield* listen("127.0.0.1:0")
