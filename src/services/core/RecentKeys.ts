@@ -95,7 +95,7 @@ export class RecentKeys {
 
   /** Bytes of memory that the keys take. */
   get bytes(): number {
-    return this.parts.reduce((sum, { entries }) => sum + entries * entryBytes, 0) + this.index.bytes
+    return this.numbered.reduce((sum, part) => sum + (part?.entries ?? 0) * entryBytes, 0) + this.index.bytes
   }
 
   has(key: string): boolean {
@@ -186,6 +186,7 @@ export class RecentKeys {
     const entries = Math.min(partEntries, Math.max(leastEntries, 2 * before))
     const { spare } = this
     this.spare = undefined
+    if (spare !== undefined && spare.entries !== entries) this.release(spare)
     const part = spare?.entries === entries ? spare : new Part(this.free.pop() ?? this.numbered.length, entries)
     this.numbered[part.number] = part
     this.parts.push(part)

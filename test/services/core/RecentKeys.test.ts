@@ -73,6 +73,22 @@ describe("RecentKeys", () => {
     assert.deepStrictEqual([keys.size, keys.has("old"), keys.has("again")], [1, false, true])
   })
 
+  it("bursts of keys that are all forgotten in between take the memory of one", () => {
+    for (const burst of [1, 64, 65, 192, 448, 4032, 8128]) {
+      const keys = new RecentKeys()
+      const afterBurst = (from: number): number => {
+        for (let number = from; number < from + burst; number++) keys.note(String(number), number)
+        keys.forget(0, Infinity)
+        assert.strictEqual(keys.size, 0)
+        return keys.bytes
+      }
+      const first = afterBurst(0)
+      for (let bursts = 1; bursts < 20; bursts++) {
+        assert.isAtMost(afterBurst(bursts * burst), first, `bursts of ${burst}`)
+      }
+    }
+  })
+
   it("a hundred thousand keys of a million are kept, the newest ones", () => {
     const keys = new RecentKeys()
     for (let number = 0; number < 1_000_000; number++) {
