@@ -120,8 +120,9 @@ export class Burial {
           this.most = letters.length >> 1
           continue
         }
-        // It may be too large for a limit of its topic, where others have room.
-        this.waiting = [...this.waiting.filter((letter) => letter !== letters[0]), ...letters]
+        // It may be too large for a limit of its topic, where others have room. Meanwhile it may have been deleted or given back.
+        const isRefused = (letter: Waiting): boolean => letters.includes(letter)
+        this.waiting = [...this.waiting.filter((letter) => !isRefused(letter)), ...this.waiting.filter(isRefused)]
       }
       if (this.delayMillis === 0) {
         yield* Effect.logError(`${this.label}: failed to store dead letters, retrying - ${failure.message}`)
