@@ -8,9 +8,8 @@ import { fail, type HttpFailure } from "../../http/HttpResponse.ts"
  */
 export const make = (most: number, code: string): Effect.Effect<void, HttpFailure, Scope.Scope> => {
   let taken = 0
-  return Effect.suspend(() => {
-    if (most > 0 && taken >= most) return Effect.fail(fail(503, code))
-    taken++
-    return Effect.addFinalizer(() => Effect.sync(() => void taken--))
-  })
+  return Effect.acquireRelease(
+    Effect.suspend(() => most > 0 && taken >= most ? Effect.fail(fail(503, code)) : Effect.sync(() => void taken++)),
+    () => Effect.sync(() => void taken--)
+  )
 }
