@@ -68,8 +68,11 @@ export class Deduplication {
   /** Publishes with `put` unless the key is stored within the window. `count` is the number of messages. */
   put(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
     if (!this.isOn) {
-      this.stored.clear()
-      this.isLoaded = false
+      // Keys without a policy cost nothing.
+      if (this.isLoaded || this.stored.size > 0) {
+        this.stored.clear()
+        this.isLoaded = false
+      }
       return put()
     }
     if (this.isLoaded || this.log() === undefined) {
