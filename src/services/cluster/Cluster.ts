@@ -2,24 +2,32 @@
  * Queries about a cluster of nsqds, through its nsqlookupds or, without nsqlookupds, to the nsqds directly
  * (docs/protocol/http.md#nsqadmin-requests). `ClusterActions` has the changes.
  */
-import { Clock, Context, Effect, Layer, Result, type Schema, SemVer } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Result, type Schema } from "effect"
 import type { ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
-import type { Node } from "../../protocol/http/admin/AdminNodes.ts"
 import type { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Info } from "../../protocol/http/InfoResponse.ts"
 import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
 import { NodeStatus } from "../../protocol/http/NodeResponse.ts"
 import * as StatsResponse from "../../protocol/http/StatsResponse.ts"
-import { masked, maskedAddress } from "../core/Masked.ts"
+import { masked } from "../core/Masked.ts"
 import * as Turns from "../core/Turns.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import { HttpError, HttpErrorReason } from "../http/HttpError.ts"
-import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
-import { joinAddress, splitAddress } from "../net/Transport.ts"
+import { DaemonNetworks } from "../net/DaemonNetworks.ts"
+import { splitAddress } from "../net/Transport.ts"
 import type { ClusterError } from "./ClusterError.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import * as Connections from "./Connections.ts"
 import * as Gathered from "./Gathered.ts"
+import {
+  type KnownNode,
+  mergeNodes,
+  type Named,
+  nodeAddress,
+  nodeFrom,
+  originOf,
+  uniqueByAddress
+} from "./KnownNode.ts"
 import * as NodeStats from "./NodeStats.ts"
 import * as OwnEndpoints from "./OwnEndpoints.ts"
 
@@ -31,11 +39,6 @@ export interface StatsFilter {
   readonly channel?: string
   /** Include the clients of each channel. */
   readonly clients: boolean
-}
-
-/** An nsqd and the origin of its address, which decides the networks it may be in. Default origin: `remote`. */
-export interface KnownNode extends Node {
-  readonly origin?: Origin
 }
 
 /** The figures of one nsqd. */
@@ -62,95 +65,7 @@ export interface FiguresOfNode {
 /** The result of a query, or the errors of all daemons if all failed. */
 type Query<A> = Effect.Effect<Gathered.Gathered<A>, ClusterError>
 
-/** Returns `host:port` of an nsqd's HTTP API, which identifies it in nsqadmin. */
-export const nodeAddress = (node: Node): string => joinAddress(node.broadcast_address, node.http_port)
-
-/** Returns `host:port` of an nsqd's TCP listener. */
-export const tcpAddress = (node: Node): string => joinAddress(node.broadcast_address, node.tcp_port)
-
-/** Returns the origin of an nsqd's address. */
-export const originOf = ({ origin = "remote" }: KnownNode): Origin => origin
-
 const sorted = (names: Iterable<string>): ReadonlyArray<string> => [...new Set(names)].sort()
-
-const nodeFrom = (
-  known: LookupResponse.Producer,
-  topics: Node["topics"],
-  origin: Origin
-): KnownNode => ({
-  origin,
-  remote_addresses: null,
-  remote_address: known.remote_address,
-  hostname: known.hostname,
-  broadcast_address: known.broadcast_address,
-  tcp_port: known.tcp_port,
-  http_port: known.http_port,
-  version: known.version,
-  ...(known.topology_zone === "" ? {} : { topology_zone: known.topology_zone }),
-  ...(known.topology_region === "" ? {} : { topology_region: known.topology_region }),
-  topics,
-  out_of_date: false
-})
-
-/** The topics of an nsqd, sorted. */
-const topicsOf = ({ tombstones, topics }: LookupResponse.Node): Node["topics"] =>
-  topics.length === 0
-    ? null
-    : topics.map((topic, i) => ({ topic, tombstoned: tombstones[i] ?? false }))
-      .sort((a, b) => a.topic < b.topic ? -1 : 1)
-
-/** Unparseable versions sort first. */
-const versionOf = ({ version }: Node): SemVer.SemVer =>
-  Result.getOrElse(SemVer.parse(version), () => SemVer.parseUnsafe("0.0.0"))
-
-/** The producers that an nsqlookupd lists, and the origin that their addresses get. */
-interface Named<Producer> {
-  readonly lookupd: string
-  readonly origin: Origin
-  readonly producers: ReadonlyArray<Producer>
-}
-
-/** An nsqd that several daemons list gets the most permissive of their origins. */
-const moreTrusted = (a: KnownNode, b: KnownNode): KnownNode =>
-  b.origin === "loopback" ? { ...a, origin: "loopback" } : a
-
-/** Merges the replies of several nsqlookupds: one node per TCP address, sorted by hostname. */
-const mergeNodes = (responses: ReadonlyArray<Named<LookupResponse.Node>>): ReadonlyArray<KnownNode> => {
-  const known = new Map<string, { readonly node: KnownNode; readonly from: Array<string> }>()
-  for (const { lookupd, origin, producers } of responses) {
-    for (const producer of producers) {
-      const key = joinAddress(producer.broadcast_address, producer.tcp_port)
-      const node = nodeFrom(producer, topicsOf(producer), origin)
-      const before = known.get(key)
-      const entry = before === undefined
-        ? { node, from: [] }
-        : { node: moreTrusted(before.node, node), from: before.from }
-      known.set(key, entry)
-      entry.from.push(`${maskedAddress(lookupd)}/${producer.remote_address === "" ? "N/A" : producer.remote_address}`)
-    }
-  }
-  const nodes = [...known.values()]
-  const latest = nodes.map(({ node }) => versionOf(node)).reduce(
-    (a, b) => SemVer.isGreaterThan(b, a) ? b : a,
-    SemVer.parseUnsafe("0.0.0")
-  )
-  return nodes
-    .map(({ from, node }) => ({
-      ...node,
-      remote_addresses: from,
-      out_of_date: SemVer.isLessThan(versionOf(node), latest)
-    }))
-    .sort((a, b) => a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0)
-}
-
-const uniqueByAddress = (nodes: ReadonlyArray<KnownNode>): ReadonlyArray<KnownNode> => {
-  const unique = new Map<string, KnownNode>()
-  for (const node of nodes.toReversed()) {
-    const before = unique.get(nodeAddress(node))
-    unique.set(nodeAddress(node), before === undefined ? node : moreTrusted(node, before))
-  }
-  return [...unique.values()].reverse()
-}
 
 /**
  * Queries about the cluster. Each fails with `ClusterError` if all daemons of a step fail.
@@ -165,6 +80,10 @@ export class Cluster extends Context.Service<Cluster, {
   readonly inactiveTopics: Query<ReadonlyMap<string, ReadonlyArray<string>>>
   /** All nsqds. */
   readonly nodes: Query<ReadonlyArray<KnownNode>>
+  /**
+   * The nsqd at `host:port` of its HTTP API; undefined if no daemon lists it. Without nsqlookupds no other nsqd delays the result.
+   */
+  readonly node: (address: string) => Query<KnownNode | undefined>
   /** The nsqds that have the topic. */
   readonly producers: (topic: string) => Query<ReadonlyArray<KnownNode>>
   /** The figures of the topics of these nsqds. */
@@ -262,6 +181,30 @@ export class Cluster extends Context.Service<Cluster, {
           Gathered.query(addresses, "nsqd", (address) => nsqdNode(address, filter)),
           (gathered) => Gathered.map(gathered, (nodes) => nodes.flat())
         )
+
+      const named = (nodes: ReadonlyArray<KnownNode>, address: string): KnownNode | undefined =>
+        nodes.find((node) => nodeAddress(node) === address)
+
+      /** All nsqds are requested, because the address that an nsqd announces may differ from the configured one. */
+      const nsqdNamed = Effect.fnUntraced(function*(address: string, addresses: ReadonlyArray<string>) {
+        const found = yield* Deferred.make<KnownNode>()
+        const all = Gathered.query(
+          addresses,
+          "nsqd",
+          (one) =>
+            Effect.tap(nsqdNode(one, { clients: false }), (nodes) => {
+              const node = named(nodes, address)
+              return node === undefined ? Effect.void : Deferred.succeed(found, node)
+            })
+        )
+        return yield* Effect.raceFirst(
+          Effect.map(Deferred.await(found), (value): Gathered.Gathered<KnownNode | undefined> => ({
+            value,
+            failures: []
+          })),
+          Effect.map(all, (gathered) => Gathered.map(gathered, (nodes) => named(nodes.flat(), address)))
+        )
+      })
 
       const lookupdProducers = (topic: string, addresses: ReadonlyArray<string>): Query<ReadonlyArray<KnownNode>> =>
         Effect.map(
@@ -376,6 +319,15 @@ export class Cluster extends Context.Service<Cluster, {
           (addresses) => Effect.map(nsqdTopics(addresses), (gathered) => Gathered.map(gathered, () => noChannels))
         ),
         nodes: bySources(lookupdNodes, (addresses) => nsqdNodes(addresses, { clients: false })),
+        node: (address) =>
+          bySources(
+            (addresses) =>
+              Effect.map(
+                lookupdNodes(addresses),
+                (gathered) => Gathered.map(gathered, (nodes) => named(nodes, address))
+              ),
+            (addresses) => nsqdNamed(address, addresses)
+          ),
         producers: (topic) =>
           bySources(
             (addresses) => lookupdProducers(topic, addresses),

@@ -9,10 +9,11 @@ import { Info } from "../../protocol/http/InfoResponse.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import type { HttpError } from "../http/HttpError.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
-import { Cluster, type KnownNode, nodeAddress, originOf } from "./Cluster.ts"
+import { Cluster } from "./Cluster.ts"
 import { ClusterError, ClusterErrorReason, type Kind } from "./ClusterError.ts"
 import { ClusterSources } from "./ClusterSources.ts"
 import * as Gathered from "./Gathered.ts"
+import { type KnownNode, nodeAddress, originOf } from "./KnownNode.ts"
 
 /** The errors of the daemons that failed. */
 type Acted = Effect.Effect<ReadonlyArray<HttpError>, ClusterError>

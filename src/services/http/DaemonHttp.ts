@@ -19,6 +19,12 @@ export interface DaemonHttpLimits {
   readonly userAgent?: string
 }
 
+/** Limit for each exchange, instead of `httpClientRequestTimeout` if that is longer. Default: no such limit. */
+export const RequestTimeout = Context.Reference<Duration.Duration | undefined>(
+  "effect-nsq/http/DaemonHttp/RequestTimeout",
+  { defaultValue: () => undefined }
+)
+
 /** Sends requests to daemons. */
 export class DaemonHttp extends Context.Service<DaemonHttp, {
   /** Requests a path with query from the daemon at `address`, `host:port`, and decodes the response. Default origin: `configured`. */

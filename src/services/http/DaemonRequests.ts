@@ -2,11 +2,11 @@
  * `DaemonHttp` over an `HttpClient`, with NSQ's rules (`HttpExchange.sendToDaemon`). Daemons are not trusted: responses are
  * limited in size and time, and `DaemonNetworks` checks addresses that another daemon announced.
  */
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Duration, Effect, Layer, Schema } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { masked } from "../core/Masked.ts"
 import { DaemonNetworks, type Origin } from "../net/DaemonNetworks.ts"
-import { DaemonHttp, type DaemonHttpLimits } from "./DaemonHttp.ts"
+import { DaemonHttp, type DaemonHttpLimits, RequestTimeout } from "./DaemonHttp.ts"
 import * as HttpClients from "./HttpClients.ts"
 import { HttpError, HttpErrorReason } from "./HttpError.ts"
 import * as HttpExchange from "./HttpExchange.ts"
@@ -23,13 +23,17 @@ const make = Effect.fnUntraced(function*(
     userAgent === undefined ? request : HttpClientRequest.setHeader(request, "user-agent", userAgent)
 
   const send = (request: HttpClientRequest.HttpClientRequest, address: string, origin: Origin) =>
-    HttpExchange.sendToDaemon(clientOf(origin), named(request), {
-      address,
-      timeout: httpClientRequestTimeout,
-      maxBytes: maxDaemonResponseSize,
-      option: responseSizeOption ?? "--max-daemon-response-size",
-      permitted: networks.resolve(address, origin)
-    })
+    Effect.flatMap(
+      RequestTimeout,
+      (limit = httpClientRequestTimeout) =>
+        HttpExchange.sendToDaemon(clientOf(origin), named(request), {
+          address,
+          timeout: Duration.min(limit, httpClientRequestTimeout),
+          maxBytes: maxDaemonResponseSize,
+          option: responseSizeOption ?? "--max-daemon-response-size",
+          permitted: networks.resolve(address, origin)
+        })
+    )
 
   /** Sends a request, and decodes the response. */
   const sendAndRead = <A, E>(

@@ -9,7 +9,8 @@ import type {
   PolicyChangeResponse
 } from "../../protocol/http/admin/AdminStorage.ts"
 import { ListedPolicy, PolicyInForce, PolicyList } from "../../protocol/http/PoliciesResponse.ts"
-import { Cluster, type KnownNode, nodeAddress, originOf } from "../cluster/Cluster.ts"
+import { Cluster } from "../cluster/Cluster.ts"
+import { type KnownNode, nodeAddress, originOf } from "../cluster/KnownNode.ts"
 import * as OwnEndpoints from "../cluster/OwnEndpoints.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import type { HttpError } from "../http/HttpError.ts"

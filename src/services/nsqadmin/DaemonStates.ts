@@ -3,7 +3,8 @@
  * closes, so nsqadmin remembers each nsqd for a time after the last sign of it (`--node-retention`). Pure.
  */
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
-import { type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
+import type { FiguresOfNode } from "../cluster/Cluster.ts"
+import { type KnownNode, nodeAddress } from "../cluster/KnownNode.ts"
 import { maskedAddress } from "../core/Masked.ts"
 import type { HttpError } from "../http/HttpError.ts"
 

@@ -5,7 +5,8 @@
  */
 import { Struct } from "effect"
 import { type LivePoint, TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
-import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
+import type { FiguresOfNode } from "../cluster/Cluster.ts"
+import { nodeAddress } from "../cluster/KnownNode.ts"
 import * as Flow from "./Flow.ts"
 
 /** A topic and its channels on one nsqd. */

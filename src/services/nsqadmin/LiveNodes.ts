@@ -4,7 +4,8 @@
  */
 import type { LiveNode } from "../../protocol/http/admin/AdminLive.ts"
 import type { NodeStatus } from "../../protocol/http/NodeResponse.ts"
-import { type FiguresOfNode, nodeAddress } from "../cluster/Cluster.ts"
+import type { FiguresOfNode } from "../cluster/Cluster.ts"
+import { nodeAddress } from "../cluster/KnownNode.ts"
 import type { ClusterFigures } from "./Figures.ts"
 import * as Flow from "./Flow.ts"
 

@@ -1,9 +1,10 @@
 /** Handlers of `/api/policies` (docs/nsqadmin.md#policies). */
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest } from "../../protocol/http/admin/AdminFailure.ts"
 import { AnyPolicy } from "../../protocol/http/admin/AdminStorage.ts"
+import { RequestTimeout } from "../http/DaemonHttp.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import { ClusterPolicies } from "./ClusterPolicies.ts"
 import * as JsonBody from "./JsonBody.ts"
@@ -11,6 +12,17 @@ import { Notifications } from "./Notifications.ts"
 
 /** Limit for a policy, as of nsqd. */
 const maxPolicyBytes = 65_536
+
+/** Applies the parameter `timeout` of a request, in ms, to the requests to daemons. */
+const withTimeout = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  timeout: string | undefined
+): Effect.Effect<A, E | BadRequest, R> => {
+  if (timeout === undefined) return effect
+  return /^[1-9]\d{0,8}$/.test(timeout)
+    ? Effect.provideService(effect, RequestTimeout, Duration.millis(Number(timeout)))
+    : Effect.fail(BadRequest.make({ message: "INVALID_ARG_TIMEOUT" }))
+}
 
 /** The handlers of the group `policies`. */
 export const layer = HttpApiBuilder.group(
@@ -38,8 +50,11 @@ export const layer = HttpApiBuilder.group(
     })
 
     return handlers
-      .handle("list", () => policies.list)
-      .handle("inForce", ({ params, query }) => policies.inForce(params.topic, query.channel))
+      .handle("list", ({ query }) => withTimeout(policies.list, query.timeout))
+      .handle(
+        "inForce",
+        ({ params, query }) => withTimeout(policies.inForce(params.topic, query.channel), query.timeout)
+      )
       .handleRaw("set", () => set)
       .handle("remove", ({ query }) => remove(query.match))
   })

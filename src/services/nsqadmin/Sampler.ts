@@ -7,10 +7,11 @@
  */
 import { Clock, Context, Duration, Effect, Layer, PubSub, Stream } from "effect"
 import type { DaemonState, LiveNode, Warning } from "../../protocol/http/admin/AdminLive.ts"
-import { Cluster, type FiguresOfNode, type KnownNode, nodeAddress } from "../cluster/Cluster.ts"
+import { Cluster, type FiguresOfNode } from "../cluster/Cluster.ts"
 import type { ClusterError } from "../cluster/ClusterError.ts"
 import { ClusterSources } from "../cluster/ClusterSources.ts"
 import type * as Gathered from "../cluster/Gathered.ts"
+import { type KnownNode, nodeAddress } from "../cluster/KnownNode.ts"
 import * as Time from "../core/Time.ts"
 import * as Turns from "../core/Turns.ts"
 import type { HttpError } from "../http/HttpError.ts"

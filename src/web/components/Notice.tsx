@@ -16,6 +16,14 @@ export const Raw = ({ label = "Show the error", text }: { readonly text: string;
   </details>
 )
 
+/** Names the nsqds that have not replied yet, so that their part of the page is missing; nothing without any. */
+export const NotYet = ({ nodes, what }: { readonly nodes: ReadonlyArray<string>; readonly what: string }) =>
+  nodes.length === 0 ? null : (
+    <Notice kind="info">
+      {nodes.join(", ")} {nodes.length === 1 ? "has" : "have"} not replied yet: the {what} of the other nsqds are shown.
+    </Notice>
+  )
+
 /** The warning of a response, unless the banner already names all daemons that failed. */
 export const ResponseWarning = ({ message }: { readonly message: string }) => {
   const { daemons } = useAtomValue(liveAtom)

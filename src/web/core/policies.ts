@@ -153,6 +153,12 @@ export const inForce = (nodes: ReadonlyArray<InForceOnNode>): ReadonlyArray<InFo
   return [...rows.values()].map((row) => ({ ...row, differs: row.nodes.length < known.length }))
 }
 
+/** Returns the nsqds that have not replied, of those that responded in part and of all that have the topic. */
+export const pending = (nodes: ReadonlyArray<InForceOnNode>, hosts: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...nodes.filter(({ error }) => error !== "").map(({ node }) => node),
+  ...hosts.filter((host) => nodes.every(({ node }) => node !== host))
+]
+
 /** Returns the topic of the dead letters of a channel, by the first nsqd with a policy for it. */
 export const deadLetterTopic = (nodes: ReadonlyArray<InForceOnNode>, topic: string, channel: string): string => {
   const [template] = nodes.flatMap(({ fields }) =>

@@ -142,6 +142,7 @@ const Early = ({ channel, topic }: { readonly topic: string; readonly channel: s
     <SubjectWarnings topic={topic} channel={channel} />
     <LargeCharts topic={topic} channel={channel} />
     <Hosts name={channel} channel={undefined} points={usePoints(topic)} />
+    <InForce topic={topic} channel={channel} />
   </>
 )
 

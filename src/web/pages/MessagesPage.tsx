@@ -172,7 +172,14 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
     )
   }
   const known = AsyncResult.value(result)
-  if (known._tag === "None") return <Skeleton />
+  if (known._tag === "None") {
+    return (
+      <>
+        <Skeleton />
+        <p className="muted">Waiting for the reply of {node}.</p>
+      </>
+    )
+  }
   const { messages, next, scanned } = known.value
   // Only the log of a durable topic can be redriven.
   const hasLog = messages.every(({ sequence }) => sequence !== undefined)

@@ -4,8 +4,8 @@ import { type FormEvent, useId, useState } from "react"
 import type { PoliciesResponse } from "../../protocol/http/admin/AdminStorage.ts"
 import { Actions } from "../components/Actions.tsx"
 import { Badge } from "../components/Badge.tsx"
-import { Notice, Raw } from "../components/Notice.tsx"
-import { QueryResponse } from "../components/QueryResponse.tsx"
+import { Notice, NotYet, Raw } from "../components/Notice.tsx"
+import { promptly, PromptResponse } from "../components/PromptResponse.tsx"
 import { Table } from "../components/Table.tsx"
 import { usePolicies } from "../core/act.ts"
 import { AdminClient, messageOf } from "../core/api.ts"
@@ -128,14 +128,15 @@ const Form = ({ initial, onDone }: { readonly initial: Policies.Values; readonly
 
 type OnNodes = PoliciesResponse["nodes"]
 
-/** Names the nsqds whose policies are not known, because they do not respond or fail; nothing without any. */
-const Unknown = ({ nodes }: { readonly nodes: OnNodes }) => {
+/** Names the nsqds whose policies are not known, because they have not replied yet or have failed; nothing without any. */
+const Unknown = ({ isFinal, nodes }: { readonly nodes: OnNodes; readonly isFinal: boolean }) => {
   const { daemons } = useAtomValue(liveAtom)
   const failed = nodes.filter(({ error, policies }) => policies === null && error !== "")
   const gone = daemons.flatMap(({ address, kind, reachable }) =>
-    kind === "nsqd" && !reachable && nodes.every(({ node }) => node !== address) ? [address] : []
+    kind === "nsqd" && !(reachable && isFinal) && nodes.every(({ node }) => node !== address) ? [address] : []
   )
   const away = [...failed.map(({ node }) => node), ...gone]
+  if (!isFinal) return <NotYet nodes={away} what="policies" />
   return away.length === 0 ? null : (
     <Notice kind="warning">
       The policies of {away.join(", ")}{" "}
@@ -149,7 +150,7 @@ const isOfApi = ({ policy: { source } }: Policies.PolicyRow): boolean => source 
 
 /** The page of the policies of all nsqds. */
 export const PoliciesPage = () => {
-  const query = AdminClient.query("policies", "list", {})
+  const query = AdminClient.query("policies", "list", { query: { timeout: promptly } })
   const refresh = useAtomRefresh(query)
   const { remove } = usePolicies()
   const [edited, setEdited] = useState<{ readonly values: Policies.Values; readonly count: number }>()
@@ -157,13 +158,13 @@ export const PoliciesPage = () => {
   return (
     <>
       <h1>Policies</h1>
-      <QueryResponse of={query}>
-        {({ nodes }) => (
+      <PromptResponse prompt={query} all={AdminClient.query("policies", "list", { query: {} })}>
+        {({ message, nodes }, isFinal) => (
           <>
-            <Unknown nodes={nodes} />
+            <Unknown nodes={nodes} isFinal={isFinal} />
             <Table<Policies.PolicyRow>
               caption="Policies of all nsqds"
-              empty={nodes.some(({ error }) => error !== "")
+              empty={message !== ""
                 ? "No nsqd that responds has a policy."
                 : "No nsqd has a policy."}
               rows={Policies.rowsOf(nodes).map((row) => [JSON.stringify(row.policy), row])}
@@ -236,7 +237,7 @@ export const PoliciesPage = () => {
             ))}
           </>
         )}
-      </QueryResponse>
+      </PromptResponse>
       {settings.isAdmin && (
         <section className="section">
           <h2>{edited === undefined ? "Add a policy" : "Edit or add a policy"}</h2>

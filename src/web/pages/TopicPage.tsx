@@ -83,6 +83,7 @@ const Early = ({ refresh, topic }: { readonly topic: string; readonly refresh: (
     <SubjectWarnings topic={topic} />
     <LargeCharts topic={topic} />
     <TopicTables name={topic} response={undefined} points={usePoints(topic)} refresh={refresh} />
+    <InForce topic={topic} />
   </>
 )
 

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
-import { startAdmin, startCluster, until } from "./cluster.ts"
+import { request, startAdmin, startCluster, until } from "./cluster.ts"
 
 const shows = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
@@ -126,6 +126,7 @@ layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it)
       const { admin, create, lookupds, nsqds: [first] } = yield* startCluster()
       yield* create("orders", "archive")
       yield* first.post("/mpub?topic=orders", bodies(7))
+      yield* request(`http://${first.http}/policies`, { method: "PUT", body: `{"match":"orders","max_depth":50}` })
       yield* admin.stop
       let isFrozen = false
       const stats = { version: "1.3.0", health: "OK", topics: [{ topic_name: "orders", depth: 3, channels: [] }] }
@@ -144,9 +145,16 @@ layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it)
       // The request of the page waits for 5 seconds.
       yield* view.act((page) => page.getByRole("link", { name: "archive" }).waitFor({ timeout: 4000 }))
       yield* view.act((page) => page.getByRole("link", { name: new RegExp(frozen) }).waitFor({ timeout: 4000 }))
-      yield* view.open("/messages/orders")
+      yield* view.act((page) => page.getByText("not replied yet: the policies in force").waitFor({ timeout: 4000 }))
+      yield* view.act((page) => page.getByRole("table", { name: "Policy in force" }).waitFor({ timeout: 4000 }))
+      yield* view.open(`/messages/orders/archive?node=${first.http}`)
       yield* view.act((page) =>
         page.getByRole("form", { name: "Filter of messages" }).getByLabel("Node").waitFor({ timeout: 4000 })
       )
+      yield* view.act((page) => page.getByText("7 messages").waitFor({ timeout: 4000 }))
+      yield* view.open("/policies")
+      yield* shows(view, `${frozen} has not replied yet: the policies of the other nsqds are shown.`)
+      yield* view.act((page) => page.getByRole("cell", { name: "max_depth: 50" }).waitFor({ timeout: 4000 }))
+      yield* shows(view, `The policies of ${frozen} are not known and cannot be changed at the moment`)
     }))
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Queue, Scope, Stream } from "effect"
 import type { LiveSample } from "../../../src/protocol/http/admin/AdminLive.ts"
-import { nodeAddress } from "../../../src/services/cluster/Cluster.ts"
+import { nodeAddress } from "../../../src/services/cluster/KnownNode.ts"
 import { History } from "../../../src/services/nsqadmin/History.ts"
 import { HistoryStore } from "../../../src/services/nsqadmin/HistoryStore.ts"
 import { LiveFeed } from "../../../src/services/nsqadmin/LiveFeed.ts"

@@ -10,10 +10,11 @@ import {
   type SampledTopic,
   Topic
 } from "../../../src/protocol/http/StatsResponse.ts"
-import { Cluster, nodeAddress } from "../../../src/services/cluster/Cluster.ts"
+import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterError, ClusterErrorReason, type Kind } from "../../../src/services/cluster/ClusterError.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as Gathered from "../../../src/services/cluster/Gathered.ts"
+import { nodeAddress } from "../../../src/services/cluster/KnownNode.ts"
 import * as NodeStats from "../../../src/services/cluster/NodeStats.ts"
 import * as Turns from "../../../src/services/core/Turns.ts"
 import type { HttpError } from "../../../src/services/http/HttpError.ts"

@@ -29,12 +29,18 @@ export const startNsqd = (options: Partial<NsqdOptions> = {}) =>
     return { tcp: `127.0.0.1:${tcpPort}`, http: `127.0.0.1:${httpPort}` }
   }))
 
-export const daemonHttp = DaemonRequests.layer({
-  httpClientRequestTimeout: Duration.seconds(5),
-  maxDaemonResponseSize: 0
-})
-  .pipe(Layer.provide(FetchHttpClient.layer))
+const daemonHttpWith = (httpClientRequestTimeout: Duration.Duration) =>
+  DaemonRequests.layer({ httpClientRequestTimeout, maxDaemonResponseSize: 0 }).pipe(
+    Layer.provide(FetchHttpClient.layer)
+  )
+
+export const daemonHttp = daemonHttpWith(Duration.seconds(5))
+
+const clusterWith = (http: typeof daemonHttp, nsqd: ReadonlyArray<string>) =>
+  Cluster.layer.pipe(Layer.provideMerge(Layer.merge(ClusterSources.layer({ lookupd: [], nsqd }), http)))
 
 /** A cluster of these nsqds. */
-export const clusterOf = (...nsqd: ReadonlyArray<string>) =>
-  Cluster.layer.pipe(Layer.provideMerge(Layer.merge(ClusterSources.layer({ lookupd: [], nsqd }), daemonHttp)))
+export const clusterOf = (...nsqd: ReadonlyArray<string>) => clusterWith(daemonHttp, nsqd)
+
+/** A cluster of these nsqds, with a timeout of requests that is longer than any test. */
+export const patientClusterOf = (...nsqd: ReadonlyArray<string>) => clusterWith(daemonHttpWith(Duration.hours(1)), nsqd)

@@ -16,14 +16,16 @@ import { request } from "../../integration/nsqadmin/cluster.ts"
 import { fakeServer } from "../http/fakeServer.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
 import { administrator, visitor } from "./access.ts"
-import { clusterOf, startNsqd } from "./nsqds.ts"
+import { clusterOf, patientClusterOf, startNsqd } from "./nsqds.ts"
 
 const client = HttpApiTest.groups(AdminApi, ["storage", "policies"])
 
 /** The API over these nsqds, which records notifications. */
 const layer = (
   nsqds: ReadonlyArray<string>,
-  { access = administrator, told = [] }: {
+  { access = administrator, patient = false, told = [] }: {
+    /** Requests to nsqds have no timeout within a test. */
+    readonly patient?: boolean
     readonly access?: AdminAccess["Service"]
     readonly told?: Array<AdminAction>
   } = {}
@@ -32,7 +34,7 @@ const layer = (
     Layer.provide([StoredMessages.layer, Redrives.layer, ClusterPolicies.layer]),
     Layer.provide([
       FetchHttpClient.layer,
-      clusterOf(...nsqds),
+      patient ? patientClusterOf(...nsqds) : clusterOf(...nsqds),
       Layer.succeed(AdminAccess, access),
       Layer.succeed(Notifications, { tell: (action) => Effect.sync(() => void told.push(action)) })
     ]),
@@ -73,6 +75,17 @@ const durable = Effect.gen(function*() {
 })
 
 describe("stored messages in nsqadmin's API", () => {
+  it.live("without nsqlookupds the messages of an nsqd are not delayed by another one that does not reply", () =>
+    Effect.gen(function*() {
+      const { http: node } = yield* durable
+      const frozen = yield* fakeServer(() => {})
+      yield* Effect.gen(function*() {
+        const { storage } = yield* client
+        const { messages } = yield* storage.browse({ params: { node }, query: { topic: "t", channel: "c" } })
+        assert.lengthOf(messages, 3)
+      }).pipe(Effect.provide(layer([frozen, node], { patient: true })))
+    }))
+
   it.live("messages are shown by state and filter in pages, and single ones are deleted and requeued", () =>
     Effect.gen(function*() {
       const { http: node } = yield* durable
@@ -275,12 +288,35 @@ describe("stored messages in nsqadmin's API", () => {
         )
         assert.deepStrictEqual(yield* refusal(policies.set({ payload: { match: "t", max_depth: 1 } })), forbidden)
         assert.deepStrictEqual(yield* refusal(policies.remove({ query: { match: "t" } })), forbidden)
-        assert.lengthOf((yield* policies.list()).nodes, 1)
+        assert.lengthOf((yield* policies.list({ query: {} })).nodes, 1)
       }).pipe(Effect.provide(layer([node], { access: visitor })))
     }))
 })
 
 describe("policies in nsqadmin's API", () => {
+  it.live("with a timeout the policies of nsqds that reply are not delayed by one that does not", () =>
+    Effect.gen(function*() {
+      const { http } = yield* startNsqd({ policies: [{ match: "t*", max_depth: 5 }] })
+      yield* post(http, "/topic/create?topic=t")
+      const frozen = yield* fakeServer(() => {})
+      yield* Effect.gen(function*() {
+        const { policies } = yield* client
+        const listed = yield* policies.list({ query: { timeout: "300" } })
+        assert.deepStrictEqual(listed.nodes.map(({ error, node }) => [node, error]), [[http, ""]])
+        assert.include(listed.message, frozen)
+        const applied = yield* policies.inForce({ params: { topic: "t" }, query: { timeout: "300" } })
+        assert.deepStrictEqual(applied.nodes.map(({ fields, node }) => [node, Object.keys(fields ?? {})]), [
+          [http, ["max_depth"]]
+        ])
+        for (const timeout of ["0", "1s", "-1"]) {
+          assert.deepStrictEqual(yield* refusal(policies.list({ query: { timeout } })), [
+            "BadRequest",
+            "INVALID_ARG_TIMEOUT"
+          ])
+        }
+      }).pipe(Effect.provide(layer([frozen, http], { patient: true })))
+    }))
+
   it.live("a policy is set on, shown for and deleted from all nsqds, with the error of each that fails", () =>
     Effect.gen(function*() {
       const first = yield* startNsqd({ durability: "written" })
@@ -298,7 +334,7 @@ describe("policies in nsqadmin's API", () => {
           { node: go, error: notSupported }
         ]
         assert.sameDeepMembers([...set.nodes], results)
-        const listed = yield* policies.list()
+        const listed = yield* policies.list({ query: {} })
         assert.sameDeepMembers([...listed.nodes], [
           { node: first.http, policies: [{ ...policy, source: "api" }], error: "" },
           { node: second.http, policies: [{ ...policy, source: "api" }], error: "" },

@@ -318,13 +318,20 @@ export class StorageGroup extends HttpApiGroup.make("storage").add(
   })
 ) {}
 
-/** The policies of the nsqds. Not in NSQ; changes are for administrators only. */
+/**
+ * The policies of the nsqds. Not in NSQ; changes are for administrators only. `timeout` limits the wait for a daemon, in ms: those that
+ * do not reply within it have failed. Default: `--http-client-request-timeout`, which is also the longest.
+ */
 export class PoliciesGroup extends HttpApiGroup.make("policies").add(
-  HttpApiEndpoint.get("list", "/api/policies", { success: PoliciesResponse, error: readFailures }),
+  HttpApiEndpoint.get("list", "/api/policies", {
+    query: { timeout: Schema.optionalKey(Schema.String) },
+    success: PoliciesResponse,
+    error: [BadRequest, ...readFailures]
+  }),
   /** What applies to a topic, or to a channel of it, on each nsqd that has the topic. */
   HttpApiEndpoint.get("inForce", "/api/policies/:topic", {
     params: topicParams,
-    query: { channel: Schema.optionalKey(Schema.String) },
+    query: { channel: Schema.optionalKey(Schema.String), timeout: Schema.optionalKey(Schema.String) },
     success: InForceResponse,
     error: [BadRequest, ...readFailures]
   }),
