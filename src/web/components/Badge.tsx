@@ -15,10 +15,20 @@ export const Badge = ({ children, kind = "plain", title }: {
 export const Paused = ({ paused }: { readonly paused: boolean }) => paused ? <Badge kind="warning">paused</Badge> : null
 
 /** The badge of figures that include those of an nsqd that is away, with their age; nothing for current ones. */
-export const Away = ({ now, since }: { readonly since: number | null; readonly now: number }) =>
+export const Away = ({ isSum = false, now, since }: {
+  readonly since: number | null
+  readonly now: number
+  /** Whether current figures are part of them, too. Default: not stated. */
+  readonly isSum?: boolean
+}) =>
   since === null ? null : (
-    <Badge kind="error" title={`Last known figures, from ${Format.beginning(since, now)}`}>
-      stale: {Format.span(now - since)} old
+    <Badge
+      kind="error"
+      title={`${isSum ? "Includes last known figures of nsqds that are away" : "Last known figures"}, from ${
+        Format.beginning(since, now)
+      }`}
+    >
+      {isSum ? "includes stale" : "stale"}: {Format.span(now - since)} old
     </Badge>
   )
 

@@ -93,12 +93,14 @@ export const useFirstRows = <A extends object>(
  * the kind of the table; a table without rows has no visible headings. The first 100 rows are rendered, and more on demand. Below 800
  * pixels each row is a card of names and figures; the explicit roles keep it a table for screen readers.
  */
-export const Table = <A extends object>({ caption, columns, empty, kind = caption, rows }: {
+export const Table = <A extends object>({ caption, columns, empty, kind = caption, rows, totalClass }: {
   readonly caption: string
   /** Tables of a kind share the choice of columns. Default: the caption. */
   readonly kind?: string
   readonly columns: ReadonlyArray<Column<A> | undefined>
   readonly rows: ReadonlyArray<readonly [key: string, row: A, className?: string | undefined]>
+  /** The class of the row of totals, such as `away`. Default: no class. */
+  readonly totalClass?: string | undefined
   /** Shown if there are no rows. Default: "None". */
   readonly empty?: ReactNode
 }) => {
@@ -175,7 +177,7 @@ export const Table = <A extends object>({ caption, columns, empty, kind = captio
           </tbody>
           {hasTotal && (
             <tfoot role="rowgroup">
-              <tr role="row">
+              <tr role="row" className={totalClass}>
                 {cells((column) => column === shown[0] ? column.total ?? "Total" : column.total)}
               </tr>
             </tfoot>

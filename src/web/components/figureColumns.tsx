@@ -35,9 +35,16 @@ const column = (
   ...(total === undefined ? {} : { total: cell(total) })
 })
 
-/** The nsqd of a row, and whether it is away. */
-export const hostColumn = (now: number): Column<FlowRow> => ({
+/** The nsqd of a row, and whether it is away. The row of totals, `total`, says whether it includes figures of nsqds that are away. */
+export const hostColumn = (now: number, total?: FlowRow): Column<FlowRow> => ({
   name: "nsqd",
+  ...(total === undefined ? {} : {
+    total: (
+      <>
+        Total <Away since={total.away} now={now} isSum />
+      </>
+    )
+  }),
   cell: ({ away, hostname, node, paused }) => (
     <>
       <Link to={Route.node(node)}>{hostname === "" ? node : `${hostname} (${node})`}</Link> <Paused paused={paused} />

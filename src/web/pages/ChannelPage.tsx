@@ -64,8 +64,9 @@ const Hosts = ({ channel, name, points }: {
     <Table<FlowRows.FlowRow>
       caption="Channel on its nsqds"
       rows={rows.map((row) => [row.node, row, row.away === null ? undefined : "away"])}
+      totalClass={(total?.away ?? null) === null ? undefined : "away"}
       columns={[
-        hostColumn(at),
+        hostColumn(at, total),
         ...channelColumns(at, total),
         total?.delivery === undefined ? undefined : {
           name: "Delivery",

@@ -1,5 +1,6 @@
 import { useAtomValue } from "@effect/atom-react"
 import { useEffect, useRef, useState } from "react"
+import { Away } from "../components/Badge.tsx"
 import { Waiting } from "../components/Waiting.tsx"
 import * as Format from "../core/format.ts"
 import { LargePicture } from "../graphite/Picture.tsx"
@@ -48,6 +49,7 @@ const useInterval = (at: number): number => {
 export const CounterPage = () => {
   const { at, nodes } = useAtomValue(liveAtom)
   const total = nodes.reduce((sum, node) => sum + node.channel_message_count, 0)
+  const away = nodes.flatMap((node) => node.away === null ? [] : [node.away])
   const shown = useAnimated(total, useInterval(at))
   return (
     <>
@@ -60,7 +62,10 @@ export const CounterPage = () => {
             ))}
           </span>
           <span className="hidden">{Format.count(total)}</span>
-          <small>messages received by all channels</small>
+          <small>
+            messages received by all channels{" "}
+            <Away since={away.length === 0 ? null : Math.min(...away)} now={at} isSum />
+          </small>
         </p>
       )}
       <div className="graphite">

@@ -50,8 +50,9 @@ const Hosts = (shown: Shown) => {
     <Table<FlowRows.FlowRow>
       caption="Topic on its nsqds"
       rows={rows.map((row) => [row.node, row, row.away === null ? undefined : "away"])}
+      totalClass={(total?.away ?? null) === null ? undefined : "away"}
       columns={[
-        hostColumn(at),
+        hostColumn(at, total),
         ...topicColumns(at, total),
         channels,
         response?.durability === undefined

@@ -36,6 +36,8 @@ layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it)
       yield* view.act(() => away.getByText(/stale: \d+ s old/).waitFor())
       yield* view.act(() => row(view, "archive").getByText("40", { exact: true }).waitFor())
       yield* view.act(() => row(view, "archive").getByText(/stale/).waitFor())
+      const total = view.page.locator("tfoot tr.away").getByText(/Total includes stale: \d+ s old/)
+      yield* view.act(() => total.waitFor())
       // Its chart has a gap, and the backlog of the topic does not drop.
       yield* view.act(() => away.getByRole("img", { name: /backlog in the past hour: current unknown/ }).waitFor())
       yield* view.act((page) =>
@@ -44,6 +46,7 @@ layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it)
       yield* view.act(() => row(view, "archive").getByRole("link", { name: "archive" }).click())
       yield* view.act(() => row(view, new RegExp(second.http)).getByText(/stale/).waitFor())
       yield* view.act(() => row(view, new RegExp(second.http)).getByText("35", { exact: true }).waitFor())
+      yield* view.act(() => total.waitFor())
       yield* view.open(`/nodes/${second.http}`)
       yield* view.act(() => row(view, "orders / archive").getByText("35", { exact: true }).waitFor())
     }))
@@ -115,6 +118,9 @@ layer(Browser.layer, { excludeTestServices: true })("an nsqd that is away", (it)
       assert.strictEqual(yield* view.act((page) => page.getByText(/stale: .* old/).count()), 1)
 
       // An nsqlookupd has no page of a node.
+      yield* view.open("/counter")
+      yield* shows(view, /includes stale: .* old/)
+
       yield* view.open("/warnings")
       yield* view.act((page) => page.getByRole("link", { name: lookupd.http }).click())
       yield* view.act((page) => page.getByRole("heading", { level: 1, name: "Daemons" }).waitFor())
