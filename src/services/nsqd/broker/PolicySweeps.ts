@@ -46,16 +46,19 @@ const age: Sweep = {
 const sizes: Sweep = {
   every: "10 seconds",
   concerns: ({ max_bytes }) => max_bytes !== undefined,
-  of: (topic) =>
-    Effect.andThen(
+  of: (topic) => {
+    const { channels, measure, name, policy } = topic
+    if (policy.maxBytes === 0 && channels.every(({ policy }) => policy.maxBytes === 0)) return Effect.void
+    return Effect.andThen(
       Effect.catch(
-        topic.measure,
-        ({ message }) => Effect.logWarning(`TOPIC(${topic.name}): failed to find the size of messages - ${message}`)
+        measure,
+        ({ message }) => Effect.logWarning(`TOPIC(${name}): failed to find the size of messages - ${message}`)
       ),
       Effect.sync(() => {
         for (const channel of topic.channels) channel.wake()
       })
     )
+  }
 }
 
 type PoliciesInForce = Pick<Policies["Service"], "changes" | "list">

@@ -8,7 +8,7 @@ import type { PublishedBodies } from "../../../../src/protocol/client/MessageBat
 import { TopicName } from "../../../../src/protocol/client/Names.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
-import { until, untilIdle } from "../../../../src/testing/index.ts"
+import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer as durable, start } from "./durable.ts"
 import { gatedReads } from "./gatedReads.ts"
 import { brokerWith, channelOf, join, numbers, send, topicOf } from "./testing.ts"
@@ -168,6 +168,29 @@ describe("limits of a topic", () => {
       yield* refusal(send("t", "x".repeat(61)))
       yield* send("t", "x".repeat(60))
     }).pipe(Effect.provide(inMemory)))
+
+  it.effect("max_bytes of one topic lets nothing be read of others", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      const broker = yield* start()
+      yield* broker.run(Effect.gen(function*() {
+        yield* Publisher.use(({ publish }) =>
+          publish(TopicName.make("other"), joinBodies([Buffer.from("x")]), 0) ?? Effect.void
+        )
+        const operationsOf = Effect.fnUntraced(function*(policy: Policy) {
+          const before = disk.operations()
+          yield* put(policy)
+          yield* TestClock.adjust("1 minute")
+          return disk.operations() - before
+        })
+        yield* TestClock.adjust("1 minute")
+        // To remember the policy.
+        const usual = yield* operationsOf({ match: "t", max_depth: 100 })
+        assert.strictEqual(yield* operationsOf({ match: "t", max_bytes: 100 }), usual)
+        assert.isAbove(yield* operationsOf({ match: "other", max_bytes: 100 }), usual)
+      }))
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
 
   for (const durability of ["memory", "written", "synced"] as const) {
     it.effect(`max_bytes counts messages from before a restart by their own size, not that of later ones (${durability})`, () =>
