@@ -4,6 +4,7 @@ import { Effect, Exit, Scope } from "effect"
 import { once } from "node:events"
 import { createServer } from "node:net"
 import { afterAll, beforeAll } from "vitest"
+import { encodeResponse } from "../../src/protocol/client/Frame.ts"
 import {
   createConsumer,
   createProducer,
@@ -387,6 +388,30 @@ describe("the producer and the consumer for programs without Effect", () => {
     await running
     assert.strictEqual(codeOf(await rejection(consumer.run(() => {}))), "ERR_NSQ_CLOSED")
     assert.strictEqual(codeOf(await rejection(consumer.messages().next())), "ERR_NSQ_CLOSED")
+  })
+
+  it("a publish that was sent and has no confirmation at the close may be delivered", async () => {
+    const server = createServer((socket) => {
+      socket.on("error", () => {})
+      // The response to IDENTIFY; publishes get none.
+      socket.once("data", () => void socket.write(encodeResponse("OK")))
+      socket.on("data", (bytes) => {
+        if (bytes.includes("PUB")) server.emit("published")
+      })
+    }).listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const address = server.address()
+    const port = typeof address === "object" ? address?.port : 0
+    const producer = createProducer({ servers: { nsqd: [`127.0.0.1:${port}`] } })
+    await producer.ready()
+    const published = once(server, "published")
+    const sent = rejection(producer.publish("x", "x"))
+    await published
+    await producer.close()
+    const error = await sent
+    assert.instanceOf(error, NsqError)
+    assert.deepStrictEqual([error.code, error.mayBeDelivered], ["ERR_NSQ_UNKNOWN_OUTCOME", true])
+    await new Promise((resolve) => server.close(resolve))
   })
 
   it("events and log lines report connections, and the program prints nothing by itself", async () => {

@@ -10,7 +10,7 @@
  * - `ERR_NSQ_PUBLISH_REFUSED`: nsqd, or the producer before it sent the message, refused it. It is not delivered.
  * - `ERR_NSQ_PUBLISH_TIMED_OUT`: no nsqd confirmed a message within `publishTimeout`. `mayBeDelivered` states whether it was sent.
  * - `ERR_NSQ_NO_SERVER`: no nsqd was connected in time. `servers` has the reason for each. The message was not sent.
- * - `ERR_NSQ_UNKNOWN_OUTCOME`: a connection ended before nsqd confirmed a message, so that the message may be delivered.
+ * - `ERR_NSQ_UNKNOWN_OUTCOME`: a connection ended, or the producer was closed, before nsqd confirmed a message, so that it may be delivered.
  * - `ERR_NSQ_CLOSED`: the producer or the consumer is closed.
  * - `ERR_NSQ_INVALID_MESSAGE`: a body cannot be decoded.
  * - `ERR_NSQ_TOO_MANY_ATTEMPTS`: a message was delivered more than `maxAttempts` times.

@@ -105,7 +105,10 @@ export interface Producer extends EventEmitter<ProducerEvents>, AsyncDisposable 
   ready(options?: Cancellable): Promise<void>
   /** Addresses of the nsqd that are connected. */
   readonly connected: ReadonlyArray<string>
-  /** Ends the connections. Publishes without a confirmation reject with `ERR_NSQ_CLOSED`. `await using` calls it. */
+  /**
+   * Ends the connections. Publishes that were sent and have no confirmation reject with `ERR_NSQ_UNKNOWN_OUTCOME`, others with
+   * `ERR_NSQ_CLOSED`. `await using` calls it.
+   */
   close(): Promise<void>
 }
 
