@@ -5,7 +5,7 @@
  * usage: npm run build && npm run screenshots -- [--to DIRECTORY] [--only TEXT] [--docs]
  *
  * The pictures lie in `screenshots/` by default, which git ignores: `STATE-PAGE-WIDTH-SCHEME.png`. `--only` takes those whose name
- * contains the text, or one of several separated by commas. `--docs` takes those of `docs/images`, and no others.
+ * contains the text, or one of several separated by commas. `--docs` takes those of `docs/images` instead, with `--only` some of them.
  */
 import { Duration, Effect } from "effect"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
@@ -45,7 +45,7 @@ const documented = new Map<string, readonly [name: string, height: number]>([
 ])
 
 const isWanted = (name: string): boolean =>
-  values.docs ? documented.has(name) : values.only.split(",").some((text) => name.includes(text))
+  (!values.docs || documented.has(name)) && values.only.split(",").some((text) => name.includes(text))
 
 const startTail = ({ act, page }: Tab) =>
   act(async () => {
@@ -54,8 +54,9 @@ const startTail = ({ act, page }: Tab) =>
     await page.getByLabel("Sample rate").selectOption("10")
     await page.getByRole("button", { name: "Start tail" }).click()
     await page.locator(".messages li").nth(2).waitFor()
+    // A scroll by the mouse wheel is not complete in the picture.
     await summary.evaluate((element) => element.scrollIntoView())
-    await page.mouse.wheel(0, -160)
+    await page.evaluate("scrollBy({ top: -160, behavior: 'instant' })")
   })
 
 const openPalette = ({ act, page }: Tab) =>

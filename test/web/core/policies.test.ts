@@ -68,6 +68,12 @@ describe("policies", () => {
     ])
   })
 
+  it("nsqds that failed, and those with the topic that are missing, have not replied", () => {
+    const nodes = [{ node: "n1", fields: {}, error: "" }, { node: "n2", fields: null, error: "timeout" }]
+    assert.deepStrictEqual(Policies.pending(nodes, ["n1", "n2", "n3"]), ["n2", "n3"])
+    assert.deepStrictEqual(Policies.pending(nodes.slice(0, 1), ["n1"]), [])
+  })
+
   it("the refusal of a policy has its field", () => {
     assert.deepStrictEqual(Policies.problemOf("INVALID_POLICY: ttl: must be 0 or at least 1ms"), {
       field: "ttl",
