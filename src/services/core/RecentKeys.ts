@@ -2,8 +2,9 @@
  * Keys in the order in which they were noted, of which the oldest are forgotten.
  *
  * Hot path: called for every publish with a key. The keys are in typed arrays: as strings in a Map they took twice the time, half of it
- * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. They are never copied: to
- * copy a million keys would stop the process for a second.
+ * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. They are not copied
+ * while they count: to copy a million keys would stop the process for a second. Only more entries that count no more let `compact` copy
+ * the others.
  */
 import process from "node:process"
 import { HashIndex } from "./HashIndex.ts"
