@@ -44,6 +44,9 @@ const Complete = <A extends { readonly message: string }, E>({ children, early, 
   )
 }
 
+/** Whether all daemons have replied: the response has no warning. */
+const isComplete = ({ message }: { readonly message: string }): boolean => message === ""
+
 /**
  * Shows the response of a query that a daemon delays in two steps: first what the daemons reply promptly, then, if some have not replied,
  * the response of all. `prompt` is the query with the timeout `promptly`, `all` the one without.
@@ -55,7 +58,7 @@ export const PromptResponse = <A extends { readonly message: string }, E>({ all,
   const result = useAtomValue(prompt)
   const known = AsyncResult.value(result)
   if (result._tag !== "Failure" && known._tag === "None") return early ?? <Skeleton />
-  if (result._tag === "Success" && result.value.message === "") return children(result.value, true)
+  if (result._tag === "Success" && isComplete(result.value)) return children(result.value, true)
   return (
     <Complete of={all} prompt={result._tag === "Success" ? result.value : undefined} early={early}>
       {children}

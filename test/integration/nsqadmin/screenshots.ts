@@ -53,7 +53,8 @@ const startTail = ({ act, page }: Tab) =>
     await summary.click()
     await page.getByLabel("Sample rate").selectOption("10")
     await page.getByRole("button", { name: "Start tail" }).click()
-    await page.locator(".messages li").nth(2).waitFor()
+    // The list is as high as it gets, so that the page can be scrolled to it.
+    await page.locator(".messages li").nth(7).waitFor()
     // A scroll by the mouse wheel is not complete in the picture.
     await summary.evaluate((element) => element.scrollIntoView())
     await page.evaluate("scrollBy({ top: -160, behavior: 'instant' })")
