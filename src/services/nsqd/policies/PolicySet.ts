@@ -3,7 +3,7 @@
  * specific policy which sets it.
  */
 import { Result } from "effect"
-import { defaultDeadLetter, patternOf } from "../../../protocol/client/DeadLetterName.ts"
+import { deadLetterName, defaultDeadLetter, patternOf } from "../../../protocol/client/DeadLetterName.ts"
 import type {
   FieldInForce,
   ListedPolicy,
@@ -99,7 +99,7 @@ export class PolicySet {
   /** The values in force for a topic. */
   ofTopic(topic: string): InForce {
     const matching = this.entries.filter(({ match }) => PolicyMatch.matchesTopic(match, topic))
-    return pick(this.withoutBurial(matching, topic), topicFields)
+    return this.withoutCycle(pick(this.withoutBurial(matching, topic), topicFields), topic, "")
   }
 
   /**
@@ -126,12 +126,45 @@ export class PolicySet {
   ofChannel(topic: string, channel: string): InForce {
     const all = this.entries.filter(({ match }) => PolicyMatch.matchesChannel(match, topic, channel))
     const matching = this.withoutBurial(all, topic)
-    return {
+    const inForce = {
       ...pick(matching, inheritedFields),
       ...pick(matching.filter(({ match }) => match.channel !== undefined), ownFields)
     }
+    return this.withoutCycle(inForce, topic, channel)
+  }
+
+  /** What would move messages around indefinitely, without a consumer, has no effect: limits refuse messages then, and expired ones are dropped. */
+  private withoutCycle(inForce: InForce, topic: string, channel: string): InForce {
+    if (!moves(inForce) || !this.leadsTo(topic, destinationOf(inForce, topic, channel))) return inForce
+    const { on_expired, on_full, ...rest } = inForce
+    return {
+      ...rest,
+      ...(on_full === undefined || on_full.value === "dead_letter" ? {} : { on_full }),
+      ...(on_expired === undefined || on_expired.value === "dead_letter" ? {} : { on_expired })
+    }
+  }
+
+  /** Whether dead letters in `from` can become dead letters in `topic`. */
+  private leadsTo(topic: string, from: string): boolean {
+    const passed = new Set<string>()
+    for (let name = from; !passed.has(name);) {
+      if (name === topic) return true
+      passed.add(name)
+      const matching = this.entries.filter(({ match }) => PolicyMatch.matchesTopic(match, name))
+      const inForce = pick(this.withoutBurial(matching, name), topicFields)
+      if (!moves(inForce)) return false
+      name = destinationOf(inForce, name, "")
+    }
+    return false
   }
 }
+
+/** Whether messages can become dead letters without a consumer. */
+const moves = ({ on_expired, on_full }: InForce): boolean =>
+  on_full?.value === "dead_letter" || on_expired?.value === "dead_letter"
+
+const destinationOf = ({ dead_letter }: InForce, topic: string, channel: string): string =>
+  deadLetterName(typeof dead_letter?.value === "string" ? dead_letter.value : defaultDeadLetter, topic, channel)
 
 const pick = (entries: ReadonlyArray<Entry>, fields: ReadonlyArray<PolicyField>): InForce => {
   const found: { [Name in PolicyField]?: FieldInForce } = {}

@@ -35,6 +35,29 @@ describe("PolicySet", () => {
     assert.deepStrictEqual(set.ofTopic("other"), {})
   })
 
+  it("messages that would become dead letters of their own topic without a consumer stay, or are dropped when they expire", () => {
+    const limit = { max_depth: 3, on_full: "dead_letter" } as const
+    const expiry = { ttl: "1s", on_expired: "dead_letter" } as const
+    const set = new PolicySet([
+      { match: "orders", ...limit, ...expiry, dead_letter: "dead" },
+      { match: "dead", ...limit, ...expiry, dead_letter: "dead" },
+      { match: "a", ...limit, dead_letter: "b" },
+      { match: "b", ...expiry, dead_letter: "c" },
+      { match: "c", ...limit, dead_letter: "a" },
+      { match: "dead/retry", ...limit, max_attempts: 5, dead_letter: "{topic}" },
+      { match: "end", ...limit, dead_letter: "dead" }
+    ], [])
+    const burialOf = ({ on_expired, on_full }: ReturnType<typeof set.ofTopic>) => [on_full?.value, on_expired?.value]
+    assert.deepStrictEqual(burialOf(set.ofTopic("orders")), ["dead_letter", "dead_letter"])
+    assert.deepStrictEqual(burialOf(set.ofTopic("dead")), [undefined, undefined])
+    for (const topic of ["a", "b", "c"]) assert.deepStrictEqual(burialOf(set.ofTopic(topic)), [undefined, undefined])
+    assert.deepStrictEqual(burialOf(set.ofChannel("dead", "retry")), [undefined, undefined])
+    assert.strictEqual(set.ofChannel("dead", "retry").max_attempts?.value, 5)
+    assert.strictEqual(set.ofTopic("dead").ttl?.value, "1s")
+    // It leads into a cycle, but not back.
+    assert.deepStrictEqual(burialOf(set.ofTopic("end")), ["dead_letter", undefined])
+  })
+
   it("policies of the API precede those of the options, and later ones earlier ones", () => {
     const config = { match: "a?c", max_depth: 1, max_bytes: 1 }
     const set = new PolicySet([config], [{ match: "a?c", max_depth: 2 }, { match: "ab?", max_depth: 3 }])
