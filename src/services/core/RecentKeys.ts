@@ -2,9 +2,8 @@
  * Keys in the order in which they were noted, of which the oldest are forgotten.
  *
  * Hot path: called for every publish with a key. The keys are in typed arrays: as strings in a Map they took twice the time, half of it
- * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. They are not copied
- * while they count: to copy a million keys would stop the process for a second. Only more entries that count no more let `compact` copy
- * the others.
+ * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. Only
+ * `compact` copies them, when more entries count no more than do: to copy a million keys stops the process for a second.
  */
 import process from "node:process"
 import { HashIndex } from "./HashIndex.ts"

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, type Layer, Queue } from "effect"
+import { encodeFrame, FrameDecoder, FrameType } from "../../../src/protocol/client/Frame.ts"
 import * as NodeTransport from "../../../src/services/net/NodeTransport.ts"
 import { readEach, Transport } from "../../../src/services/net/Transport.ts"
 import { MemoryTransport } from "../../../src/testing/index.ts"
@@ -58,6 +59,36 @@ for (const [name, layer, address] of layers) {
           reads.map((bytes) => bytes?.toString()),
           ["first", "first", "alpha", "ALPHA", "beta", "BETA", "gamma", "GAMMA"]
         )
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+
+    it.live("the data of frames stays as it is when pieces of other frames arrive, on each of several connections", () =>
+      Effect.gen(function*() {
+        const transport = yield* Transport
+        const bodies = Array.from({ length: 60 }, (_, number) => noise(1 + (number * 37) % 200, number + 1))
+        const stream = Buffer.concat(bodies.map((body) => encodeFrame(FrameType.message, body)))
+        const listener = yield* transport.listen(address, (connection) =>
+          Effect.gen(function*() {
+            for (let at = 0, size = 1; at < stream.length; at += size, size = 1 + (size * 7) % 61) {
+              connection.write(stream.subarray(at, at + size))
+              // The other connections have their pieces in between.
+              yield* Effect.sleep(0)
+            }
+          }))
+        const receive = Effect.gen(function*() {
+          const connection = yield* transport.connect(listener.address)
+          const decoder = new FrameDecoder()
+          const data: Array<Uint8Array> = []
+          yield* readEach(connection, (bytes) => {
+            decoder.feed(bytes)
+            for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+              if ("data" in frame) data.push(frame.data)
+            }
+            return data.length < bodies.length
+          })
+          return data
+        })
+        const received = yield* Effect.all(Array.from({ length: 8 }, () => receive), { concurrency: "unbounded" })
+        for (const data of received) assert.isTrue(Buffer.concat(data).equals(Buffer.concat(bodies)))
       }).pipe(Effect.scoped, Effect.provide(layer)))
 
     it.live("a connection passes bytes to a callback until it declines, and loses none", () =>
