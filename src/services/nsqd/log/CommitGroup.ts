@@ -48,7 +48,8 @@ export class CommitGroup {
   private readonly buffers: RecordBuffers
   private messages = 0
   private size = 0
-  /** What waits for the commit. */
+  private readonly done: Array<Done> = []
+  /** Publishers that wait for the commit. */
   readonly waiting: Array<Resume> = []
   /** The result, once the group is committed. */
   result: Exit.Exit<void, StorageError> | undefined
@@ -131,12 +132,13 @@ export class CommitGroup {
   }
 
   whenDone(done: Done): void {
-    this.waiting.push(({ _tag }) => done(_tag === "Success"))
+    this.done.push(done)
   }
 
   /** Tells the publishers. */
   complete(result: Exit.Exit<void, StorageError>): void {
     this.result = result
+    for (const done of this.done) done(result._tag === "Success")
     for (const resume of this.waiting) resume(result)
   }
 }
