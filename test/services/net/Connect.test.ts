@@ -81,7 +81,8 @@ for (const [name, layer, address] of layers) {
           yield* readEach(connection, (bytes) => {
             decoder.feed(bytes)
             for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
-              if ("data" in frame) data.push(frame.data)
+              if (!("data" in frame)) return false
+              data.push(frame.data)
             }
             return data.length < bodies.length
           })
