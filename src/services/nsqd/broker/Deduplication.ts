@@ -11,7 +11,7 @@ import { Deferred, Effect, Semaphore } from "effect"
 import { dedupKeyHeader, headerValue } from "../../../protocol/client/Headers.ts"
 import { frameHeaders, frameTimestampOffset } from "../../../protocol/client/MessageBatch.ts"
 import { intactStarts } from "../../../protocol/storage/LogRecord.ts"
-import { type Completion, inOrder, isInOrder } from "../../core/Completion.ts"
+import { type Completion, isInOrder } from "../../core/Completion.ts"
 import { RecentKeys } from "../../core/RecentKeys.ts"
 import type { Time } from "../../core/Time.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
@@ -23,6 +23,8 @@ export const defaultDedupCount = 100_000
 
 /** A publish whose result is not known. */
 interface Pending {
+  /** Whether its message is being stored. Its publisher may have been interrupted before that: then it never is. */
+  isStarted: boolean
   /** Whether its message was stored; only if a publish with the same key waits for it. */
   result: Deferred.Deferred<boolean> | undefined
 }
@@ -97,7 +99,7 @@ export class Deduplication {
       this.note(key, now)
       return undefined
     }
-    const pending: Pending = { result: undefined }
+    const pending: Pending = { isStarted: false, result: undefined }
     this.pending.set(key, pending)
     const end = (isStored: boolean): void => {
       this.pending.delete(key)
@@ -106,23 +108,29 @@ export class Deduplication {
     }
     const log = this.log()
     if (log !== undefined && isInOrder(rest)) {
+      pending.isStarted = true
       log.commits.afterCommit(end)
       return rest
     }
-    // What was appended is stored even if its publisher does not wait: its key must not be free meanwhile.
-    const done = Effect.uninterruptible(
-      Effect.onExit(rest, ({ _tag }) => Effect.sync(() => end(_tag === "Success")))
-    )
-    return isInOrder(rest) ? inOrder(done) : done
+    // What is being stored is stored even if its publisher does not wait: its key must not be free meanwhile.
+    return Effect.uninterruptible(Effect.suspend(() => {
+      if (this.pending.get(key) !== pending) return this.put(key, count, () => rest) ?? Effect.void
+      pending.isStarted = true
+      return Effect.onExit(rest, ({ _tag }) => Effect.sync(() => end(_tag === "Success")))
+    }))
   }
 
-  /** Waits for the publish with the same key; if that fails, publishes. */
+  /** Waits for the publish with the same key; if that fails, publishes. Takes the place of one that has not started. */
   private after(
     before: Pending,
     key: string,
     count: number,
     put: () => Completion<BrokerError>
-  ): Effect.Effect<void, BrokerError> {
+  ): Completion<BrokerError> {
+    if (!before.isStarted) {
+      this.pending.delete(key)
+      return this.first(key, count, put)
+    }
     const result = before.result ??= Deferred.makeUnsafe<boolean>()
     return Effect.andThen(Deferred.await(result), Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
   }

@@ -4,6 +4,9 @@ import { Clock, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { publish } from "../../../../src/broker.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
+import * as Time from "../../../../src/services/core/Time.ts"
+import { Deduplication } from "../../../../src/services/nsqd/broker/Deduplication.ts"
+import { TopicPolicy } from "../../../../src/services/nsqd/policies/ResolvedPolicy.ts"
 import { FaultyDisk, until, untilIdle, WallClock } from "../../../../src/testing/index.ts"
 import { layer, start } from "./durable.ts"
 import { brokerWith, join, topicOf } from "./testing.ts"
@@ -173,6 +176,22 @@ describe("publishes with a key", () => {
       }))
       yield* second.stop
     }).pipe(Effect.provide(layer)))
+
+  it.effect("a publish that was never begun, because its publisher was interrupted, does not hold up its key", () =>
+    Effect.gen(function*() {
+      const policy = new TopicPolicy()
+      policy.dedupWindowMillis = 60_000
+      const keys = new Deduplication(policy, yield* Time.make, () => undefined)
+      const stored: Array<string> = []
+      const store = (body: string) => Effect.sync(() => void stored.push(body))
+      const put = (body: string) => keys.put("a", 1, () => store(body)) ?? Effect.void
+      const first = put("first")
+      yield* put("second")
+      assert.deepStrictEqual(stored, ["second"])
+      // If it begins after all, it is a duplicate.
+      yield* first
+      assert.deepStrictEqual([stored, keys.duplicates, keys.size], [["second"], 1, 1])
+    }))
 
   it.effect.prop(
     "over stops and kills, exactly the publishes of a durable topic whose key is not within the window are stored",
