@@ -18,7 +18,7 @@ export const version = "1.3.0"
  * @since 0.2.0
  * @category constants
  */
-export const packageVersion = "0.1.0"
+export const packageVersion = "0.2.0"
 
 /** Returns the text of `--version` and of the first log line, in NSQ's form. */
 export const banner = (program: string): string =>
