@@ -4,18 +4,18 @@
  */
 import { Context, Effect, Layer, type Scope, Stream } from "effect"
 import { isChannelName, isTopicName } from "../../protocol/client/Names.ts"
-import { BadRequest, type Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
+import { BadRequest, Unavailable } from "../../protocol/http/admin/AdminFailure.ts"
 import {
   type HistoryResponse,
   type LiveSample,
   maxChannelsOfNode,
   maxTopicsOfNode
 } from "../../protocol/http/admin/AdminLive.ts"
+import * as Places from "../core/Places.ts"
 import * as Figures from "./Figures.ts"
 import { History, type Range } from "./History.ts"
 import { Mutes } from "./Mutes.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
-import * as Places from "./Places.ts"
 import { type Sample, Sampler } from "./Sampler.ts"
 
 /** Limit for topics in a request for history: the browser's client splits larger requests. */
@@ -106,7 +106,10 @@ export class LiveFeed extends Context.Service<LiveFeed, {
       const { maxLiveClients } = yield* NsqadminOptions
       const takePlace = Places.make(
         maxLiveClients,
-        `TOO_MANY_LIVE_CLIENTS: the limit is ${maxLiveClients}; raise --max-live-clients`
+        () =>
+          Unavailable.make({
+            message: `TOO_MANY_LIVE_CLIENTS: the limit is ${maxLiveClients}; raise --max-live-clients`
+          })
       )
       return LiveFeed.of({
         samples: (wanted) =>

@@ -7,19 +7,19 @@ import { HttpClient } from "effect/http"
 import { encodeCommand } from "../../protocol/client/Command.ts"
 import { decodeMessage, decodeMessageWithHeaders } from "../../protocol/client/Message.ts"
 import { ChannelName, isTopicName, type TopicName } from "../../protocol/client/Names.ts"
-import { BadRequest, type Unavailable, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
+import { BadRequest, Unavailable, UpstreamError } from "../../protocol/http/admin/AdminFailure.ts"
 import type { TailEvent } from "../../protocol/http/admin/AdminLive.ts"
 import { ClientError, ClientErrorReason } from "../client/ClientError.ts"
 import * as Links from "../client/Links.ts"
 import type { NsqdConnection } from "../client/NsqdConnection.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { type KnownNode, originOf, tcpAddress } from "../cluster/KnownNode.ts"
+import * as Places from "../core/Places.ts"
 import { version } from "../core/Version.ts"
 import { DaemonNetworks } from "../net/DaemonNetworks.ts"
 import * as NamedTransport from "../net/NamedTransport.ts"
 import { Transport } from "../net/Transport.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
-import * as Places from "./Places.ts"
 import { TailBuffer } from "./TailBuffer.ts"
 import * as Upstream from "./Upstream.ts"
 
@@ -93,7 +93,10 @@ export class TailFeed extends Context.Service<TailFeed, {
         )
       }
       const clock = yield* Clock.Clock
-      const takePlace = Places.make(maxTails, `TOO_MANY_TAILS: the limit is ${maxTails}; raise --max-tails`)
+      const takePlace = Places.make(
+        maxTails,
+        () => Unavailable.make({ message: `TOO_MANY_TAILS: the limit is ${maxTails}; raise --max-tails` })
+      )
 
       const refuseToTake = Effect.fnUntraced(function*(topic: string, nodes: ReadonlyArray<KnownNode>) {
         const { value } = yield* Upstream.query("get topic metadata", cluster.stats(nodes, { topic, clients: false }))

@@ -7,6 +7,7 @@ import { isUtf8 } from "node:buffer"
 import { deadLetterName, defaultDeadLetter } from "../../../protocol/client/DeadLetterName.ts"
 import { isChannelName } from "../../../protocol/client/Names.ts"
 import { type BrowsedMessage, type MessagesPage, MessageState } from "../../../protocol/http/MessagesResponse.ts"
+import * as Places from "../../core/Places.ts"
 import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import * as Arguments from "../../http/Arguments.ts"
@@ -24,7 +25,6 @@ import { post } from "./BrokerRoute.ts"
 import * as LogPosition from "./LogPosition.ts"
 import * as MessageFilter from "./MessageFilter.ts"
 import * as MessagesStream from "./MessagesStream.ts"
-import * as Places from "./Places.ts"
 
 const limits = {
   limit: { min: 1, max: 1000, usual: 100 },
@@ -35,6 +35,7 @@ const limits = {
 
 /** The most pages that are read at once, and the most streams beside them: each has up to some MB of memory and a share of the time. */
 const maxReaders = 16
+const tooManyReaders = () => fail(503, "TOO_MANY_READERS")
 
 const isMessageState = Schema.is(MessageState)
 
@@ -136,8 +137,8 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
     const turns = yield* Turns
     const fork = yield* FiberSet.makeRuntime<never>()
     const scope = yield* Effect.scope
-    const takePagePlace = Places.make(maxReaders, "TOO_MANY_READERS")
-    const takeStreamPlace = Places.make(maxReaders, "TOO_MANY_READERS")
+    const takePagePlace = Places.make(maxReaders, tooManyReaders)
+    const takeStreamPlace = Places.make(maxReaders, tooManyReaders)
 
     const encode = (
       { attempts, body, bodySize, due, headers, held, id, sequence, state, timestamp }: Browsed

@@ -7,6 +7,7 @@ import * as Crypto from "node:crypto"
 import type { Socket } from "node:net"
 import type { TLSSocket } from "node:tls"
 import { MessageId, type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
+import * as Places from "../../core/Places.ts"
 import * as Arguments from "../../http/Arguments.ts"
 import {
   empty,
@@ -31,7 +32,6 @@ import { NsqdOptions } from "../options/NsqdOptions.ts"
 import { hostOf } from "../session/connection/Session.ts"
 import { refuse } from "./BrokerArguments.ts"
 import { HttpConsumer } from "./HttpConsumer.ts"
-import * as Places from "./Places.ts"
 import * as SubAccess from "./SubAccess.ts"
 import * as SubStream from "./SubStream.ts"
 
@@ -94,7 +94,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Clients |
   const fork = yield* FiberSet.makeRuntime<never>()
   const subscriptions = new Map<string, Subscription>()
 
-  const takePlace = Places.make(options.maxHttpConsumers, "TOO_MANY_CONSUMERS")
+  const takePlace = Places.make(options.maxHttpConsumers, () => fail(503, "TOO_MANY_CONSUMERS"))
   const locality = Locality.of(options, "", "")
   const maxHeartbeat = Duration.toMillis(options.maxHeartbeatInterval)
   const maxMsgTimeout = Duration.toMillis(options.maxMsgTimeout)
