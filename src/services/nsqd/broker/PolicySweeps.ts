@@ -9,11 +9,14 @@ import type { Policies } from "../policies/Policies.ts"
 import type { Channel } from "./Channel.ts"
 import type { Topic } from "./Topic.ts"
 
+/** What the sweeps need of a topic. */
+export type SweptTopic = Pick<Topic, "name" | "policy" | "channels" | "lookAtOldest" | "measure">
+
 interface Sweep {
   /** Between the end of one run and the begin of the next. */
   readonly every: `${number} seconds`
   readonly concerns: (policy: Policy) => boolean
-  readonly of: (topic: Topic) => Effect.Effect<void>
+  readonly of: (topic: SweptTopic) => Effect.Effect<void>
 }
 
 const removeExpired = ({ name, removeExpired, topic }: Channel): Effect.Effect<void> =>
@@ -61,10 +64,17 @@ const sizes: Sweep = {
   }
 }
 
+/** A defect in one topic does not end the sweep of all. */
+const sweep = (topic: SweptTopic, of: Sweep["of"]): Effect.Effect<void> =>
+  Effect.catchDefect(
+    Effect.suspend(() => of(topic)),
+    (defect) => Effect.logError(`TOPIC(${topic.name}): unexpected error in what policies do periodically`, defect)
+  )
+
 type PoliciesInForce = Pick<Policies["Service"], "changes" | "list">
 
 const repeat = (
-  topics: () => ReadonlyArray<Topic>,
+  topics: () => ReadonlyArray<SweptTopic>,
   policies: PoliciesInForce,
   { concerns, every, of }: Sweep
 ): Effect.Effect<never, never, Scope.Scope> =>
@@ -72,7 +82,7 @@ const repeat = (
     const changes = yield* PubSub.subscribe(policies.changes)
     while (true) {
       if (policies.list().some(concerns)) {
-        yield* Effect.forEach(topics(), of, { discard: true })
+        yield* Effect.forEach(topics(), (topic) => sweep(topic, of), { discard: true })
         yield* Effect.sleep(every)
       } else {
         yield* PubSub.take(changes)
@@ -82,7 +92,7 @@ const repeat = (
 
 /** Forks the sweeps into the Scope. */
 export const fork = (
-  topics: () => ReadonlyArray<Topic>,
+  topics: () => ReadonlyArray<SweptTopic>,
   policies: PoliciesInForce
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.forEach([expiry, age, sizes], (sweep) => Effect.forkScoped(repeat(topics, policies, sweep)), { discard: true })
+  Effect.forEach([expiry, age, sizes], (kind) => Effect.forkScoped(repeat(topics, policies, kind)), { discard: true })
