@@ -24,7 +24,7 @@ class Slots {
     this.mask = count - 1
   }
 
-  /** The number with this hash for which `isSame` holds; -1 if there is none. */
+  /** Returns the number with this hash for which `isSame` is true; -1 without one. */
   find(hash: number, isSame: (number: number) => boolean): number {
     const { cells, mask } = this
     for (let slot = hash & mask; cells[2 * slot] !== empty; slot = (slot + 1) & mask) {
@@ -78,7 +78,7 @@ export class HashIndex {
     return this.slots.cells.byteLength + (this.before?.cells.byteLength ?? 0)
   }
 
-  /** The number with this hash for which `isSame` holds; -1 if there is none. */
+  /** Returns the number with this hash for which `isSame` is true; -1 without one. */
   find(hash: number, isSame: (number: number) => boolean): number {
     const found = this.slots.find(hash, isSame)
     return found >= 0 || this.before === undefined ? found : this.before.find(hash, isSame)

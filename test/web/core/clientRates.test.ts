@@ -36,7 +36,7 @@ describe("ClientRates", () => {
     assert.deepStrictEqual(ratesOf([[0, 0], [15_000, 150], [30_000, 450]]), [null, 10, 20])
   })
 
-  it("a connection has no rate before its second response, and a lower counter is none below 0", () => {
+  it("a connection has no rate before its second response, and a counter that has become lower gives the rate 0", () => {
     const rates = new ClientRates<Client>()
     rates.add([], 0)
     rates.add([client(50)], 5000)

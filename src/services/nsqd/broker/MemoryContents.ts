@@ -69,7 +69,7 @@ export function* eachWaiting(
 export interface ChannelContents extends MemoryContents {
   /** Finishes a message in flight, or on its way to the dead-letter topic; false if there is none with this id. */
   readonly finish: (key: MessageKey) => boolean
-  /** Lets a message that a consumer holds wait; false if there is none with this id. */
+  /** Takes the message with this id from its consumer, so that it waits again; false if no consumer has it. */
   readonly requeue: (key: MessageKey) => boolean
   /** Finishes a message that waits in memory; false if it has left. */
   readonly dropWaiting: (place: WaitingPlace) => boolean

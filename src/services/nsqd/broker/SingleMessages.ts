@@ -64,7 +64,7 @@ export const remove = (contents: ChannelContents, key: MessageKey, turns: Turns)
     return batch !== undefined
   })
 
-/** Lets a message that is in flight or deferred wait for its next delivery; false if there is none. */
+/** Makes a message that is in flight or deferred wait for its next delivery; false if the channel has no such message. */
 export const requeue = (contents: ChannelContents, key: MessageKey, turns: Turns): Effect.Effect<boolean> =>
   change(contents, key, turns, contents.requeue, (found) => {
     if ("waiting" in found) return false

@@ -69,7 +69,7 @@ class Viewing implements ViewReader {
     }).pipe(Effect.mapError(StorageError.fromDisk))
   }
 
-  /** Reads the first records of a part; returns the place behind them if there are none. */
+  /** Reads the first records of a part; returns the place behind the part if it has no readable record. */
   private readPart(
     { file, from, to: partEnd }: QueueRange,
     to: QueuePosition,
