@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterEach, beforeEach } from "vitest"
@@ -11,7 +11,8 @@ import { afterEach, beforeEach } from "vitest"
 const programs = resolve(import.meta.dirname, "../../src/programs")
 
 /** Accepts connections and sends nothing, so that clients wait. */
-const silent = createServer(() => {})
+const connections = new Set<Socket>()
+const silent = createServer((socket) => connections.add(socket))
 let running: Array<ChildProcess> = []
 let directory = ""
 
@@ -21,12 +22,18 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "process-list-"))
 })
 afterEach(async () => {
-  const ended = running.map((child) => child.exitCode === null ? once(child, "exit") : undefined)
+  const ended = running.map((child) =>
+    child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined
+  )
   for (const child of running) child.kill("SIGKILL")
   await Promise.all(ended)
   running = []
   rmSync(directory, { recursive: true })
-  await new Promise((resolve) => silent.close(resolve))
+  // Nobody reads what the clients have sent, so that their connections do not end by themselves.
+  const closed = new Promise((resolve) => silent.close(resolve))
+  for (const socket of connections) socket.destroy()
+  connections.clear()
+  await closed
 })
 
 const url = "http://alice:hunter2@127.0.0.1:1/x"
