@@ -8,10 +8,10 @@
  */
 import type { CommandName } from "./Command.ts"
 import { commandNames } from "./Command.ts"
+import { CommandInput } from "./CommandInput.ts"
 import { deferParameter, messageCommand, rdyCommand, subCommand, topicParameter } from "./CommandLine.ts"
 import { type Decoded, type Malformed, malformed } from "./Decoded.ts"
 import { readHeadersAndBody } from "./HeadersCommand.ts"
-import type { PublishedBodies } from "./MessageBatch.ts"
 import type { TopicName } from "./Names.ts"
 import type { ErrorCode, ProtocolError } from "./ProtocolError.ts"
 
@@ -53,10 +53,6 @@ export interface CommandGate {
 
 const newline = 10
 const space = 32
-/** Above this size the buffer of an incomplete command doubles; otherwise each small piece would copy all bytes before it. */
-const doublingAbove = 4 * 1024
-/** A message may retain a read buffer of this many times its own size; otherwise it is copied. */
-const retentionFactor = 4
 
 const known = new Set<string>(commandNames)
 const isCommandName = (name: string): name is CommandName => known.has(name)
@@ -70,17 +66,8 @@ const hasSeparator = (word: number): boolean => ((word - 0x21212121) & ~word & 0
  * @since 0.1.0
  * @category models
  */
-export class CommandDecoder {
+export class CommandDecoder extends CommandInput {
   private readonly limits: DecoderLimits
-  private buffer: Buffer = Buffer.alloc(0)
-  private position = 0
-  private end = 0
-  /** Input, from `restPosition` on, after the bytes in `buffer` that complete a command. */
-  private rest: Buffer | undefined
-  private restPosition = 0
-  /** The number of missing bytes of the command at `position`; 0 if it is unknown. */
-  private missing = 0
-  private ended = false
   /** The last PUB line, including its newline, and its topic. */
   private pubLine: Buffer | undefined
   private pubTopic: TopicName | undefined
@@ -89,77 +76,8 @@ export class CommandDecoder {
   private walkedBytes = 0
 
   constructor(limits: DecoderLimits) {
+    super()
     this.limits = limits
-  }
-
-  /** The number of bytes received and not yet part of a command. */
-  get buffered(): number {
-    return this.end - this.position + (this.rest === undefined ? 0 : this.rest.length - this.restPosition)
-  }
-
-  /**
-   * Adds input. The decoder owns `chunk` from now on; bodies are views of it. A command that is split is joined in new memory;
-   * the bytes after it are not copied.
-   */
-  feed(chunk: Buffer): void {
-    if (this.rest !== undefined) this.append(this.takeRest())
-    const left = this.end - this.position
-    if (left === 0) {
-      this.buffer = chunk
-      this.position = 0
-      this.end = chunk.length
-    } else if (this.missing > 0 && this.missing < chunk.length) {
-      this.rest = chunk
-      this.restPosition = this.missing
-      this.append(chunk.subarray(0, this.missing))
-    } else {
-      this.append(chunk)
-    }
-  }
-
-  private takeRest(): Buffer {
-    const rest = this.rest?.subarray(this.restPosition) ?? this.buffer.subarray(0, 0)
-    this.rest = undefined
-    return rest
-  }
-
-  /** Appends bytes to those at `position`, in a buffer that grows with the input. */
-  private append(bytes: Buffer): void {
-    const left = this.end - this.position
-    const size = left + bytes.length
-    if (this.end + bytes.length > this.buffer.length) {
-      // At most the size of the command if it is known, because its messages retain the whole buffer.
-      const whole = this.missing > 0 ? left + this.missing : Infinity
-      const room = size > doublingAbove ? Math.min(2 * size, Math.max(size, whole)) : size
-      const grown = Buffer.allocUnsafeSlow(room)
-      this.buffer.copy(grown, 0, this.position, this.end)
-      this.buffer = grown
-      this.position = 0
-      this.end = left
-    }
-    bytes.copy(this.buffer, this.end)
-    this.end += bytes.length
-    this.missing = 0
-  }
-
-  /** Continues with `rest`; returns false if it is empty. */
-  private refill(): boolean {
-    const { rest } = this
-    if (rest === undefined) return false
-    if (this.position === this.end) {
-      this.buffer = rest
-      this.position = this.restPosition
-      this.end = rest.length
-      this.rest = undefined
-    } else {
-      this.append(this.takeRest())
-    }
-    return true
-  }
-
-  /** Records the end of the input: an incomplete command is now an error. */
-  finish(): void {
-    this.ended = true
   }
 
   /** Returns the next command; `undefined` while bytes are missing. Must not be called after `Malformed` or `Overlong`. */
@@ -411,14 +329,6 @@ export class CommandDecoder {
     this.missing = 0
     this.position = next
     return { _tag: "MPUB", topic, bodies: this.bodies(start, next, 0, count, next - start - 4 * count), deferMillis: 0 }
-  }
-
-  /** Returns the bodies as a view of the buffer, or as a copy if a few bytes would retain a large buffer. */
-  private bodies(start: number, end: number, gap: number, count: number, bodyBytes: number): PublishedBodies {
-    if ((end - start) * retentionFactor >= this.buffer.length) {
-      return { bytes: this.buffer, start, gap, count, bodyBytes }
-    }
-    return { bytes: Buffer.from(this.buffer.subarray(start, end)), start: 0, gap, count, bodyBytes }
   }
 
   private cutOff(command: string, code: ErrorCode, description: string): Malformed | undefined {
