@@ -29,7 +29,7 @@ afterEach(async () => {
   await Promise.all(ended)
   running = []
   rmSync(directory, { recursive: true })
-  // Nobody reads what the clients have sent, so that their connections do not end by themselves.
+  // The server does not read what the clients have sent, so that their connections do not end by themselves.
   const closed = new Promise((resolve) => silent.close(resolve))
   for (const socket of connections) socket.destroy()
   connections.clear()
