@@ -12,7 +12,15 @@ import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { batchOf, type Carried, losesHeaders } from "./Carried.ts"
 import { type Deferrals, DeferredQueue } from "./DeferredQueue.ts"
 import { DiskReads } from "./DiskReads.ts"
-import { countUnstored, MemoryQueue, settleSpan, type Span, storeInPieces, wholeBatch } from "./MemoryQueue.ts"
+import {
+  countRecords,
+  countUnstored,
+  MemoryQueue,
+  settleSpan,
+  type Span,
+  storeInPieces,
+  wholeBatch
+} from "./MemoryQueue.ts"
 import type { Worker } from "./Worker.ts"
 
 /** Bytes per read from disk. */
@@ -110,6 +118,8 @@ export class Backlog implements WaitingMessages {
   readonly canLoad = false
   /** Returned while memory was full; to be written to disk. */
   private readonly spilled = new MemoryQueue()
+  /** Those of them that are being written. */
+  private writing = 0
   /** How often everything was dropped: the result of a read that was running at that time is discarded. */
   private emptied = 0
   private readonly label: string
@@ -131,7 +141,7 @@ export class Backlog implements WaitingMessages {
   // ---- statistics
 
   get depth(): number {
-    return this.memory.count + this.spilled.count + this.backendDepth
+    return this.memory.count + this.spilled.count + this.writing + this.backendDepth
   }
   get backendDepth(): number {
     return this.fetched.count + (this.backend?.depth ?? 0)
@@ -185,9 +195,13 @@ export class Backlog implements WaitingMessages {
   private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, NotStored> {
     const { backend } = this
     if (backend === undefined) return Effect.void
-    return storeInPieces(spans, (records) => backend.append(records), settleSpan).pipe(
+    this.writing = spans.reduce((sum, { end, index }) => sum + end - index, 0)
+    const append = (records: ReadonlyArray<StoredRecords>) =>
+      Effect.map(backend.append(records), () => void (this.writing -= countRecords(records)))
+    return storeInPieces(spans, append, settleSpan).pipe(
       // Nothing is lost while the disk fails: the messages continue to wait in memory.
       Effect.mapError(({ error, left }) => {
+        this.writing = 0
         left.forEach((span) => this.memory.push(span))
         return { error, messages: countUnstored(left) }
       })

@@ -19,6 +19,7 @@ import type { ChannelPolicies } from "./ChannelPolicies.ts"
 import { Consumption, type ConsumptionSettings } from "./Consumption.ts"
 import { flushFailed } from "./Flush.ts"
 import { type ChannelContents, channelContents } from "./MemoryContents.ts"
+import { countRecords } from "./MemoryQueue.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -48,6 +49,8 @@ export class Channel {
   private readonly policies: ChannelPolicies
   private queueScope: Scope.Closeable
   private messages = 0
+  /** Received messages that did not fit into memory and are not on disk yet. */
+  private storing = 0
 
   private constructor(
     topic: TopicName,
@@ -128,9 +131,9 @@ export class Channel {
 
   // ---- statistics
 
-  /** Waiting messages in memory and on disk, without those in flight and deferred. */
+  /** Waiting messages in memory, on disk and on their way there, without those in flight and deferred. */
   get depth(): number {
-    return this.consumption.backlog.depth
+    return this.consumption.backlog.depth + this.storing
   }
   /** Waiting messages on disk. */
   get backendDepth(): number {
@@ -214,16 +217,24 @@ export class Channel {
       consumption.backlog.memory.push({ batch, index: 0, position: 0, end: taken })
       consumption.wake()
     }
+    if (taken < count && !this.ephemeral) this.storing += count - taken
     return taken
   }
 
   /** Writes messages to disk that did not fit into memory. An ephemeral channel has no disk and drops them. */
   store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
-    return Effect.andThen(this.consumption.backlog.store(records), Effect.sync(() => this.wake()))
+    return Effect.andThen(
+      this.consumption.backlog.store(records),
+      Effect.sync(() => {
+        this.storing -= countRecords(records)
+        this.wake()
+      })
+    )
   }
 
   /** Keeps messages in memory that could not be stored, for `flush` to retry. */
   keep(records: ReadonlyArray<StoredRecords>): void {
+    this.storing -= countRecords(records)
     for (const run of records) this.consumption.backlog.spill(MessageBatch.stored(run))
   }
 

@@ -125,6 +125,10 @@ export const settleSpan = (span: Span): void => span.batch.settle(span.position,
 export const countUnstored = (spans: ReadonlyArray<Span>): number =>
   spans.reduce((sum, span) => span.batch.isOnDisk ? sum : sum + span.end - span.index, 0)
 
+/** Number of messages in records. */
+export const countRecords = (records: ReadonlyArray<StoredRecords>): number =>
+  records.reduce((sum, { count }) => sum + count, 0)
+
 /** Bytes of records per write, so that writing a million messages does not double the memory. */
 const pieceBytes = 4 * 1024 * 1024
 

@@ -158,12 +158,41 @@ describe("a disk", () => {
       const error = yield* Effect.flip(send("t", "refused"))
       assert.strictEqual(error.message, "no space left on device")
       yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(channel.depth, 2)
+      assert.strictEqual(channel.depth, 4, "the messages that the channel is to write")
       yield* faults.failWrites(undefined)
       yield* TestClock.adjust("2 seconds")
       const { recording } = yield* join("t", "c", 10)
       yield* until(() => recording.bodies().length === 6)
       assert.deepStrictEqual([...recording.bodies()].sort(), numbers(6))
+    }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
+
+  it.effect("messages count as waiting while they are written to the channel's disk", () =>
+    Effect.gen(function*() {
+      const faults = yield* StorageFaults
+      const channel = yield* channelOf("t", "c")
+      yield* send("t", ...numbers(3))
+      yield* until(() => channel.backendDepth === 1)
+      yield* faults.holdWrites
+      yield* send("t", "m3")
+      yield* until(() => channel.messageCount === 4)
+      assert.deepStrictEqual([channel.depth, channel.backendDepth], [4, 1])
+      yield* faults.resumeWrites
+      yield* until(() => channel.backendDepth === 2)
+      assert.strictEqual(channel.depth, 4)
+      // Those that a consumer requeues while memory is full are written as well.
+      const { recording, subscription } = yield* join("t", "c", 2)
+      yield* until(() => recording.bodies().length === 2)
+      yield* send("t", "m4", "m5")
+      yield* until(() => channel.messageCount === 6)
+      subscription.setReady(0)
+      yield* faults.holdWrites
+      const { writes } = faults.counts()
+      for (const { id } of recording.take()) subscription.requeue(messageKey(id), 0)
+      yield* until(() => faults.counts().writes > writes)
+      assert.strictEqual(channel.depth, 6)
+      yield* faults.resumeWrites
+      yield* untilIdle
+      assert.strictEqual(channel.depth, 6)
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
 
   it.effect("reading a failing disk is retried, and nothing is lost", () =>
