@@ -151,7 +151,7 @@ export const Stats = Schema.Struct({
 })
 export type Stats = typeof Stats.Type
 
-const { health, version } = Stats.fields
+const { health, start_time, version } = Stats.fields
 
 /** A list of topics, each of which is decoded for itself because there may be very many. */
 const topics = Schema.NullOr(Schema.Array(Schema.Unknown))
@@ -186,7 +186,10 @@ export const SampledChannel = Schema.Struct(
     deferred_count: SampledCount,
     requeue_count: SampledCount,
     timeout_count: SampledCount,
-    client_count: SampledCount
+    client_count: SampledCount,
+    dropped_count: SampledCount,
+    dead_letter_count: SampledCount,
+    expired_count: SampledCount
   } satisfies { readonly [Key in keyof Channel]?: Schema.Top }
 )
 export type SampledChannel = typeof SampledChannel.Type
@@ -203,6 +206,6 @@ export type SampledTopic = typeof SampledTopic.Type
 
 /** The response topic by topic, reduced to depths and counters, and the memory of the process. */
 export const SampledStats = {
-  head: Schema.Struct({ version, health, memory: Stats.fields.memory, topics: listOrNull(Schema.Unknown) }),
+  head: Schema.Struct({ version, health, start_time, memory: Stats.fields.memory, topics: listOrNull(Schema.Unknown) }),
   topic: SampledTopic
 }

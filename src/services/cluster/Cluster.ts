@@ -55,6 +55,8 @@ export interface FiguresOfNode {
   readonly node: KnownNode
   readonly version: string
   readonly health: string
+  /** When it was started, in Unix seconds; 0 if it does not report it. */
+  readonly started: number
   /** Undefined if the nsqd does not report it. */
   readonly memory?: StatsResponse.Memory | undefined
   /** What effect-nsq's nsqd reports of its process; undefined for NSQ's nsqd. */
@@ -278,13 +280,13 @@ export class Cluster extends Context.Service<Cluster, {
       const figuresOf = Effect.fnUntraced(function*(node: KnownNode) {
         const address = nodeAddress(node)
         const path = statsPath({ clients: false })
-        const { health, memory, topics, version } = yield* daemons.getByTopic(
+        const { health, memory, start_time: started, topics, version } = yield* daemons.getByTopic(
           StatsResponse.SampledStats,
           address,
           path,
           originOf(node)
         )
-        return { node, version, health, memory, topics: topics ?? [], status: yield* statusOf(node, memory) }
+        return { node, version, health, started, memory, topics: topics ?? [], status: yield* statusOf(node, memory) }
       })
 
       const connectionsOf = Effect.fnUntraced(function*(node: KnownNode, filter: Connections.ConnectionFilter) {

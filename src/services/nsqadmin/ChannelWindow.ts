@@ -3,6 +3,7 @@
  * is compared with the newest. Pure.
  */
 import type { ChannelFigures } from "./Figures.ts"
+import { finishedOf } from "./Flow.ts"
 
 /** The counters of a channel at one time. */
 export interface Snapshot {
@@ -37,17 +38,17 @@ const comparedSamples = 3
 
 /** Returns the snapshot of a channel. */
 export const snapshotOf = (
-  { deferred_count, depth, in_flight_count, message_count, requeue_count, timeout_count }: ChannelFigures,
+  figures: ChannelFigures,
   at: number,
   unixMillis: number
 ): Snapshot => ({
   at,
   unixMillis,
-  depth,
-  deferred: deferred_count,
-  finished: message_count - depth - in_flight_count - deferred_count,
-  requeued: requeue_count,
-  timedOut: timeout_count
+  depth: figures.depth,
+  deferred: figures.deferred_count,
+  finished: finishedOf(figures),
+  requeued: figures.requeue_count,
+  timedOut: figures.timeout_count
 })
 
 /** Whether nothing waits and nothing came back since `last`: such a channel needs no more than its last snapshot. */

@@ -21,6 +21,8 @@ export interface ChannelFigures extends Flow.Flow {
   /** The number of nsqds that have it, and the number of those on which it is paused. */
   readonly nodes: number
   readonly pausedNodes: number
+  /** See `FlowOnNode`. */
+  readonly removed: number
 }
 
 /** A topic over all nsqds, and on each of them. */
@@ -41,7 +43,7 @@ export interface ClusterFigures {
   /** Addresses of the nsqds that responded. */
   readonly nodes: ReadonlySet<string>
   /** The last response of each nsqd with figures, also of those that are away. */
-  readonly seen: ReadonlyMap<string, SampleTime>
+  readonly seen: ReadonlyMap<string, SampleOfNode>
   /** Topics that nsqlookupds list and no nsqd has. */
   readonly orphans: ReadonlySet<string>
 }
@@ -59,6 +61,12 @@ export interface SampleTime {
   /** Monotonic milliseconds. */
   readonly at: number
   readonly unixMillis: number
+}
+
+/** The time of the last response of an nsqd. */
+export interface SampleOfNode extends SampleTime {
+  /** When the nsqd was started, in Unix seconds. */
+  readonly started: number
 }
 
 /** The figures before the first sample. */
@@ -90,8 +98,9 @@ const addNode = ({ channels, nodes, summary }: Summing, address: string, onNode:
   Flow.add(summary, onNode)
   for (const [name, flow] of onNode.channels) {
     let sum = channels.get(name)
-    if (sum === undefined) channels.set(name, sum = { ...Flow.none, nodes: 0, pausedNodes: 0 })
+    if (sum === undefined) channels.set(name, sum = { ...Flow.none, nodes: 0, pausedNodes: 0, removed: 0 })
     Flow.add(sum, flow)
+    sum.removed += flow.removed
     sum.nodes++
     if (flow.paused) sum.pausedNodes++
   }
@@ -145,7 +154,7 @@ export function* fromResponses(
 ): Generator<void, ClusterFigures, void> {
   const topics = new Map<string, Summing>()
   const nodes = new Set<string>()
-  const seen = new Map<string, SampleTime>()
+  const seen = new Map<string, SampleOfNode>()
   const sumOf = (name: string): Summing => {
     let sum = topics.get(name)
     if (sum === undefined) topics.set(name, sum = nothing(name))
@@ -155,9 +164,9 @@ export function* fromResponses(
     const address = nodeAddress(response.node)
     nodes.add(address)
     const last = before.seen.get(address)
-    seen.set(address, { at, unixMillis })
+    seen.set(address, { at, unixMillis, started: response.started })
     const seconds = last === undefined ? 0 : (at - last.at) / 1000
-    const interval = { at: unixMillis, seconds }
+    const interval = { at: unixMillis, seconds, isRestarted: last !== undefined && last.started !== response.started }
     for (const topic of response.topics) {
       const known = before.topics.get(topic.topic_name)?.nodes.get(address)
       const channels = new Map<string, Flow.FlowOnNode>()

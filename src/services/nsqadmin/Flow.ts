@@ -1,6 +1,6 @@
 /**
  * The flow of messages through one topic or channel: its depths and counters, the rates between two samples, and the age of its oldest
- * message. Go's nsqd reports neither finished messages per channel nor their age, so both are derived from its counters. Pure.
+ * message. nsqd reports neither finished messages per channel nor their age, so both are derived from its counters. Pure.
  */
 import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
 import type { SampledChannel, SampledTopic } from "../../protocol/http/StatsResponse.ts"
@@ -19,6 +19,11 @@ interface Checkpoint {
 export interface FlowOnNode extends Flow {
   /** When the messages that still wait were received, oldest first; empty if none waits. */
   readonly checkpoints: ReadonlyArray<Checkpoint>
+  /** Messages that policies have removed from a channel: dropped, expired or dead letters. */
+  readonly removed: number
+  /** Messages that had been finished in a channel by the last sample, and the level that others have to exceed to count. */
+  readonly finished: number
+  readonly finishedLevel: number
 }
 
 /** The time of a sample, and since the previous one. */
@@ -27,6 +32,8 @@ export interface Interval {
   readonly at: number
   /** Seconds since the previous sample of this nsqd; 0 if it has none. */
   readonly seconds: number
+  /** Whether the nsqd has started since the previous sample: its counters were 0 meanwhile, also those that are larger now. */
+  readonly isRestarted: boolean
 }
 
 /** Limit for checkpoints of a channel. Above it every second one is dropped, which makes the age of a message less precise. */
@@ -39,11 +46,24 @@ const rounded = (rate: number): number => Math.round(rate * 1000) / 1000
 const rateOf = (now: number, before: number, seconds: number): number =>
   rounded((now >= before ? now - before : now) / seconds)
 
-/** Returns the messages that have left a channel. Negative after a restart with messages on disk: only differences count. */
-const finishedOf = ({ deferred_count, depth, in_flight_count, message_count }: Counted): number =>
-  message_count - depth - in_flight_count - deferred_count
+/**
+ * Returns the messages that have left a channel and that no policy has removed. Negative after a restart with messages on disk: only
+ * differences count.
+ */
+export const finishedOf = ({ deferred_count, depth, in_flight_count, message_count, removed }: Counted): number =>
+  message_count - depth - in_flight_count - deferred_count - removed
 
-type Counted = Pick<Flow, "depth" | "in_flight_count" | "deferred_count" | "message_count">
+type Counted = Pick<Flow, "depth" | "in_flight_count" | "deferred_count" | "message_count"> & {
+  readonly removed: number
+}
+
+/**
+ * Returns the level above which messages count as finished. nsqd's counters are not from one moment: a message that it counts twice for an
+ * instant makes the number of finished ones smaller in one sample, and must not count as finished in the next. A number that remains
+ * smaller is the new level, as after a rewind.
+ */
+const levelOf = (finished: number, before: FlowOnNode): number =>
+  finished < before.finishedLevel && before.finished < before.finishedLevel ? before.finished : before.finishedLevel
 
 const checkpointsOf = (
   before: ReadonlyArray<Checkpoint>,
@@ -63,34 +83,46 @@ const checkpointsOf = (
 /** Returns the flow of a channel on one nsqd. `before` is undefined for a channel that was not in the previous sample. */
 export const ofChannel = (
   channel: SampledChannel,
-  before: FlowOnNode | undefined,
-  { at, seconds }: Interval
+  previous: FlowOnNode | undefined,
+  { at, isRestarted, seconds }: Interval
 ): FlowOnNode => {
   const {
     backend_depth = 0,
     client_count = 0,
+    dead_letter_count = 0,
     deferred_count = 0,
     depth = 0,
+    dropped_count = 0,
+    expired_count = 0,
     in_flight_count = 0,
     message_count = 0,
     paused = false,
     requeue_count = 0,
     timeout_count = 0
   } = channel
-  const counted = { depth, in_flight_count, deferred_count, message_count }
+  const isNew = previous === undefined
+  const before = isNew || isRestarted || message_count < previous.message_count ? undefined : previous
+  const removed = dropped_count + expired_count + dead_letter_count
+  const counted = { depth, in_flight_count, deferred_count, message_count, removed }
   const rate = (now: number, then = 0): number | null => seconds > 0 ? rateOf(now, then, seconds) : null
-  const isRestarted = before !== undefined && message_count < before.message_count
-  const finished = finishedOf(counted) - (before === undefined ? 0 : finishedOf(before))
+  const finished = finishedOf(counted)
+  // A new channel begins with 0, one of a restarted nsqd with the messages on disk.
+  const level = before === undefined ? isNew ? 0 : finished : levelOf(finished, before)
+  const finishRate = seconds > 0 && (isNew || before !== undefined)
+    ? rounded(Math.max(0, finished - level) / seconds)
+    : null
   const now = { at, received: message_count }
   const checkpoints = checkpointsOf(before?.checkpoints ?? [], now, depth + in_flight_count)
   return {
     ...counted,
+    finished,
+    finishedLevel: Math.max(level, finished),
     backend_depth,
     requeue_count,
     timeout_count,
     client_count,
     rate: rate(message_count, before?.message_count),
-    finish_rate: seconds > 0 && !isRestarted ? rounded(Math.max(0, finished) / seconds) : null,
+    finish_rate: finishRate,
     requeue_rate: rate(requeue_count, before?.requeue_count),
     timeout_rate: rate(timeout_count, before?.timeout_count),
     oldest: checkpoints[0]?.at ?? null,
@@ -103,9 +135,10 @@ export const ofChannel = (
 /** Returns the flow of a topic's own queue on one nsqd, without its channels. */
 export const ofTopic = (
   { backend_depth = 0, depth = 0, message_count = 0, paused = false }: SampledTopic,
-  before: FlowOnNode | undefined,
-  { at, seconds }: Interval
+  previous: FlowOnNode | undefined,
+  { at, isRestarted, seconds }: Interval
 ): FlowOnNode => {
+  const before = isRestarted ? undefined : previous
   const checkpoints = checkpointsOf(before?.checkpoints ?? [], { at, received: message_count }, depth)
   return {
     ...none,
@@ -115,7 +148,10 @@ export const ofTopic = (
     rate: seconds > 0 ? rateOf(message_count, before?.message_count ?? 0, seconds) : null,
     oldest: checkpoints[0]?.at ?? null,
     paused,
-    checkpoints
+    checkpoints,
+    removed: 0,
+    finished: 0,
+    finishedLevel: 0
   }
 }
 

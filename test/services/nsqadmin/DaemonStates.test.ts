@@ -20,7 +20,7 @@ const seen = (
   lookupds: [],
   named,
   nodes: named,
-  responses: named.map((node) => ({ node, version: node.version, health: "OK", topics: [] })),
+  responses: named.map((node) => ({ node, version: node.version, health: "OK", started: 0, topics: [] })),
   failures: [],
   retention: 60 * minute,
   ...options

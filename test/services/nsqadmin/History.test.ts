@@ -140,7 +140,7 @@ describe("History", () => {
 const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFigures => {
   const node = nodeNamed("a")
   const found = topics.map((topic_name) => ({ topic_name, depth: 1, message_count: 1 }))
-  const responses = [{ node, version: "1.3.0", health: "OK", topics: found }]
+  const responses = [{ node, version: "1.3.0", health: "OK", started: 0, topics: found }]
   const known = { names: [], orphans: new Set<string>(), remembered: new Set<string>() }
   const summing = Figures.fromResponses(responses, known, { at, unixMillis: at }, Figures.none)
   let step = summing.next()

@@ -155,6 +155,49 @@ describe("Sampler", () => {
     }).pipe(Effect.provide(samplerLayer(state)))
   })
 
+  it.effect("messages that no consumer finishes do not count as finished", () => {
+    const c = { message_count: 100, depth: 100, dead_letter_count: 0, dropped_count: 0, expired_count: 0 }
+    const state = fakeCluster({ a: { topics: { t: { channels: { c } } } } })
+    const finished = Effect.map(summary("t"), (found) => found?.finish_rate)
+    return Effect.gen(function*() {
+      yield* latest
+      // Policies remove 60 of them.
+      Object.assign(c, { depth: 40, dead_letter_count: 10, dropped_count: 20, expired_count: 30 })
+      yield* passSamples(1)
+      assert.strictEqual(yield* finished, 0)
+      // NSQ's nsqd counts a message as waiting before it counts it as received.
+      Object.assign(c, { depth: 41 })
+      yield* passSamples(1)
+      assert.strictEqual(yield* finished, 0)
+      Object.assign(c, { message_count: 101 })
+      yield* passSamples(1)
+      assert.strictEqual(yield* finished, 0)
+      // A rewind delivers 59 finished messages again, of which 10 are finished again.
+      Object.assign(c, { depth: 100 })
+      yield* passSamples(2)
+      Object.assign(c, { depth: 90 })
+      yield* passSamples(1)
+      assert.strictEqual(yield* finished, 2)
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
+  it.effect("an nsqd that was restarted between two samples has received all of its messages since, and rates of finished ones follow", () => {
+    const t = { message_count: 100, channels: { c: { message_count: 100, depth: 0, requeue_count: 5 } } }
+    const state = fakeCluster({ a: { topics: { t }, started: 1 } })
+    return Effect.gen(function*() {
+      yield* latest
+      Object.assign(t, { message_count: 120 })
+      Object.assign(t.channels.c, { message_count: 120, depth: 20, requeue_count: 10 })
+      Object.assign(state.nodes["a"] ?? {}, { started: 2 })
+      yield* passSamples(1)
+      const found = yield* summary("t")
+      assert.deepStrictEqual([found?.rate, found?.finish_rate, found?.requeue_rate], [24, null, 2])
+      Object.assign(t.channels.c, { depth: 10 })
+      yield* passSamples(1)
+      assert.strictEqual((yield* summary("t"))?.finish_rate, 2)
+    }).pipe(Effect.provide(samplerLayer(state)))
+  })
+
   it.effect("the oldest waiting message is at least as old as the sample that first counted it", () => {
     const c = { message_count: 0, depth: 0 }
     const state = fakeCluster({ a: { topics: { t: { channels: { c } } } } })

@@ -31,6 +31,8 @@ interface NodeState {
   topics: Record<string, TopicState>
   version?: string
   health?: string
+  /** When it was started, in Unix seconds. Default: 0. */
+  started?: number
   /** The error of requests to it. Default: they succeed. */
   fails?: string
   /** Whether nsqlookupd lists it. Default: true. */
@@ -135,13 +137,14 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
         const failing = nodes.filter(({ hostname }) => (state.nodes[hostname]?.fails ?? "") !== "")
         const failures = failing.map((node) => unreachable(nodeAddress(node), state.nodes[node.hostname]?.fails))
         const responses = nodes.filter((node) => !failing.includes(node)).map((node) => {
-          const { health = "OK", topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
+          const { health = "OK", started = 0, topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
           const found = Object.entries(topics).map(([name, topic]) => sampledTopic(name, topic))
           const { memory, status } = state.nodes[node.hostname] ?? {}
           return {
             node,
             version,
             health,
+            started,
             topics: found,
             status,
             ...(memory === undefined ? {} : { memory: Schema.decodeSync(Memory)(memory) })
