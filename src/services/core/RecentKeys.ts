@@ -2,26 +2,28 @@
  * Keys in the order in which they were noted, of which the oldest are forgotten.
  *
  * Hot path: called for every publish with a key. The keys are in typed arrays: as strings in a Map they took twice the time, half of it
- * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. Only
- * `compact` copies them, when more entries count no more than do: to copy a million keys stops the process for a second.
+ * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. Each key has a number, one
+ * more than the key before, so that to forget the oldest ones only moves the number of the first; the index (`NumberIndex`) needs no
+ * change. Only `compact` copies keys, when more numbers count no more than do: to copy a million keys stops the process for a second.
  */
 import process from "node:process"
-import { HashIndex } from "./HashIndex.ts"
 import { hashWords } from "./KeyHash.ts"
+import { NumberIndex } from "./NumberIndex.ts"
 
-/** Words of 32 bits for each key. The first byte is its length. */
+/** Words of 32 bits for each key: its hash, and the key, whose first byte is its length. */
 const keyWords = 16
-const keyBytesMax = 4 * keyWords - 1
+const keyBytesMax = 4 * (keyWords - 1) - 1
 /** The first byte of a digest, which stands for a key that is longer or not ASCII. */
 const digestMark = 0xff
 const asciiMax = 0x7f
 
-/** The key that is looked for, as it would be in the table. */
+/** The key that is looked for, as it would be in a chunk. */
 let wantedKey: string | undefined
 const wanted = new Int32Array(keyWords)
-const wantedBytes = new Uint8Array(wanted.buffer)
+const wantedText = new Uint8Array(wanted.buffer, 4)
+/** Without the hash. */
+const wantedContent = wanted.subarray(1)
 let wantedWords = 0
-let wantedHash = 0
 
 /** Loads `node:crypto` with the first long key: a client that starts needs none. */
 const digestOf = (key: string): Buffer => process.getBuiltinModule("node:crypto").hash("sha256", key, "buffer")
@@ -30,197 +32,251 @@ const want = (key: string): void => {
   if (key === wantedKey) return
   const length = key.length
   let bytes = length <= keyBytesMax ? length : 0
-  wantedBytes[0] = length
+  wantedText[0] = length
   for (let at = 0; at < bytes; at++) {
     const code = key.charCodeAt(at)
     if (code > asciiMax) bytes = 0
-    wantedBytes[at + 1] = code
+    wantedText[at + 1] = code
   }
   if (bytes < length) {
     const digest = digestOf(key)
-    wantedBytes[0] = digestMark
-    wantedBytes.set(digest, 1)
+    wantedText[0] = digestMark
+    wantedText.set(digest, 1)
     bytes = digest.length
   }
-  wantedWords = (bytes + 4) >> 2
-  wantedBytes.fill(0, bytes + 1, 4 * wantedWords)
-  wantedHash = hashWords(wanted, wantedWords)
+  const words = (bytes + 4) >> 2
+  for (let at = bytes + 1; at < 4 * words; at++) wantedText[at] = 0
+  wanted[0] = hashWords(wantedContent, words)
+  wantedWords = 1 + words
   wantedKey = key
 }
 
-/** Entries of the first part. The next ones have twice as many each, up to `partEntries`. */
-const leastEntries = 64
-const partBits = 12
-const partEntries = 1 << partBits
-/** The key, its hash, and its time. */
-const entryBytes = 4 * keyWords + 4 + 8
+/** Keys of a chunk: 64 at first, so that many topics with few keys take little memory. */
+const leastBits = 6
+const mostBits = 12
+/** The key and its time. */
+const entryBytes = 4 * keyWords + 8
 
-/** Consecutive entries. The time of an entry that counts no more is NaN. */
-class Part {
-  readonly number: number
+/** The time of a key that is noted for later: it does not count before `settle`. */
+export const pendingTime = Infinity
+/** The time of a key that counts no more. */
+const noTime = NaN
+
+/** Whether a number is one of those from `from` up to, but not including, `to`. */
+export const isWithin = (number: number, from: number, to: number): boolean =>
+  ((number - from) >>> 0) < ((to - from) >>> 0)
+
+/** The keys with consecutive numbers. */
+class Chunk {
   readonly keys: Int32Array
-  readonly hashes: Int32Array
   readonly times: Float64Array
-  used = 0
 
-  constructor(number: number, entries: number) {
-    this.number = number
+  constructor(entries: number) {
     this.keys = new Int32Array(keyWords * entries)
-    this.hashes = new Int32Array(entries)
     this.times = new Float64Array(entries)
-  }
-
-  get entries(): number {
-    return this.times.length
   }
 }
 
 export class RecentKeys {
-  /** The parts with entries, from the oldest on, and the position of the oldest entry. */
-  private parts: Array<Part> = []
-  private first = 0
-  /** The same parts by number; an entry is its part's number and its position. Numbers of parts that are gone are used again. */
-  private numbered: Array<Part | undefined> = []
-  private free: Array<number> = []
-  /** A part that is gone, to be used again. */
-  private spare: Part | undefined
+  /** The number of the oldest key, and of the next one. They pass from the greatest integer of 32 bits to the smallest. */
+  private first: number
+  private next: number
+  /** A number is that of a chunk, and in these bits the position there. */
+  private bits = leastBits
+  /** From that of `first` on. */
+  private chunks: Array<Chunk> = []
+  /** A chunk that is no longer in use, to be used again. */
+  private spare: Chunk | undefined
   private live = 0
-  /** Entries that count no more and are not passed yet. */
-  private stale = 0
-  private index = new HashIndex()
+  private waiting = 0
+  private index = new NumberIndex()
 
+  /** `start` is the number of the first key. */
+  constructor(start = 1) {
+    this.first = start
+    this.next = start
+  }
+
+  /** Number of keys that count, without those noted for later. */
   get size(): number {
     return this.live
   }
 
   /** Bytes of memory that the keys take. */
   get bytes(): number {
-    return this.numbered.reduce((sum, part) => sum + (part?.entries ?? 0) * entryBytes, 0) + this.index.bytes
+    return (this.chunks.length + (this.spare === undefined ? 0 : 1)) * (entryBytes << this.bits) + this.index.bytes
+  }
+
+  /** The number of the next key. */
+  get end(): number {
+    return this.next
+  }
+
+  /** Whether more numbers count no more than do. They are removed only while no key is noted for later. */
+  get isSparse(): boolean {
+    return this.span > 2 * (this.live + this.waiting) + (1 << mostBits)
   }
 
   has(key: string): boolean {
-    return this.find(key) >= 0
+    return this.timeOf(key) !== undefined
   }
 
   /** When the key was noted last; `undefined` for a key that is not known. */
   timeOf(key: string): number | undefined {
-    const entry = this.find(key)
-    return entry < 0 ? undefined : this.partOf(entry).times[entry & (partEntries - 1)]
+    const number = this.numberOf(key)
+    return number === undefined ? undefined : this.timeAt(number)
   }
 
-  /** Adds a key at the end, or moves it there. */
-  note(key: string, time: number): void {
-    const known = this.find(key)
-    if (known >= 0) {
-      const part = this.partOf(known)
-      const at = known & (partEntries - 1)
-      part.times[at] = NaN
-      this.index.remove(part.hashes[at]!, known)
-      this.live--
-      this.stale++
+  /** The number of a key that counts or is noted for later. Numbers remain while a key is noted for later. */
+  numberOf(key: string): number | undefined {
+    want(key)
+    return this.index.find(wanted[0]!, this.first, this.span, this.isWanted)
+  }
+
+  /** Adds a key at the end, or moves it there, and returns its number. */
+  note(key: string, time: number): number {
+    const known = this.numberOf(key)
+    if (known !== undefined) this.remove(known)
+    if (this.waiting === 0 && this.isSparse) this.compact()
+    if (time === pendingTime) this.waiting++
+    else this.live++
+    return this.append(wanted, 0, wantedWords, time)
+  }
+
+  /** Gives this time to the keys noted for later whose numbers are from `from` up to, but not including, `to`; without one forgets them. */
+  settle(from: number, to: number, time: number | undefined): void {
+    for (let number = from; number !== to; number = (number + 1) | 0) {
+      if (this.timeAt(number) !== pendingTime) continue
+      if (time === undefined) this.remove(number)
+      else {
+        this.chunkOf(number).times[this.positionOf(number)] = time
+        this.waiting--
+        this.live++
+      }
     }
-    if (this.stale > this.live + partEntries) this.compact()
-    this.append(wanted, 0, wantedWords, wantedHash, time)
   }
 
   /** Forgets the oldest keys until at most `most` are left and the next one was noted after `oldest`. */
   forget(most: number, oldest: number): void {
-    for (let part = this.parts[0]; part !== undefined; part = this.parts[0]) {
-      if (this.first === part.used) {
-        if (!this.leave(part)) break
-        continue
-      }
-      const time = part.times[this.first]!
-      if (Number.isNaN(time)) this.stale--
-      else {
-        if (this.live <= most && time > oldest) break
-        this.index.remove(part.hashes[this.first]!, (part.number << partBits) | this.first)
-        this.live--
-      }
-      this.first++
+    while (this.first !== this.next) {
+      const time = this.timeAt(this.first)
+      // Neither is true of one that counts no more.
+      if (time === pendingTime || (this.live <= most && time > oldest)) return
+      if (!Number.isNaN(time)) this.live--
+      this.first = (this.first + 1) | 0
+      if (this.positionOf(this.first) === 0) this.spare = this.chunks.shift()
     }
   }
 
   clear(): void {
-    this.parts = []
-    this.first = 0
-    this.numbered = []
-    this.free = []
+    this.first = this.next
+    this.bits = leastBits
+    this.chunks = []
     this.spare = undefined
     this.live = 0
-    this.stale = 0
-    this.index = new HashIndex()
+    this.waiting = 0
+    this.index = new NumberIndex()
   }
 
-  /** The entry of a key; -1 if it is missing. */
-  private find(key: string): number {
-    want(key)
-    return this.index.find(wantedHash, this.isWanted)
+  /** Numbers from `first` up to, but not including, `next`. */
+  private get span(): number {
+    return (this.next - this.first) >>> 0
   }
 
-  private readonly isWanted = (entry: number): boolean => {
-    const { keys } = this.partOf(entry)
-    for (let at = 0, from = (entry & (partEntries - 1)) * keyWords; at < wantedWords; at++) {
+  private chunkOf(number: number): Chunk {
+    return this.chunkAt(number)!
+  }
+
+  private chunkAt(number: number): Chunk | undefined {
+    return this.chunks[(number - (this.first & -(1 << this.bits))) >>> this.bits]
+  }
+
+  private positionOf(number: number): number {
+    return number & ((1 << this.bits) - 1)
+  }
+
+  private timeAt(number: number): number {
+    return this.chunkOf(number).times[this.positionOf(number)]!
+  }
+
+  private readonly isWanted = (number: number): boolean => {
+    const { keys } = this.chunkOf(number)
+    for (let at = 0, from = this.positionOf(number) * keyWords; at < wantedWords; at++) {
       if (keys[from + at] !== wanted[at]) return false
     }
-    return true
+    return !Number.isNaN(this.timeAt(number))
   }
 
-  private partOf(entry: number): Part {
-    return this.numbered[entry >> partBits]!
+  private readonly hashAt = (number: number): number | undefined =>
+    Number.isNaN(this.timeAt(number)) ? undefined : this.chunkOf(number).keys[this.positionOf(number) * keyWords]!
+
+  /** The key counts no more. Its number does until it is the oldest. */
+  private remove(number: number): void {
+    const chunk = this.chunkOf(number)
+    const at = this.positionOf(number)
+    if (chunk.times[at] === pendingTime) this.waiting--
+    else this.live--
+    chunk.times[at] = noTime
+    this.index.remove(chunk.keys[at * keyWords]!, number, this.first, this.span)
   }
 
-  private append(words: Int32Array, from: number, count: number, hash: number, time: number): void {
-    let part = this.parts.at(-1)
-    if (part === undefined || part.used === part.entries) part = this.begin(part?.entries ?? 0)
-    const at = part.used++
-    for (let word = 0, to = at * keyWords; word < count; word++) part.keys[to + word] = words[from + word]!
-    part.hashes[at] = hash
-    part.times[at] = time
-    this.index.add(hash, (part.number << partBits) | at)
-    this.live++
-  }
-
-  /** Begins a part behind one of this size. */
-  private begin(before: number): Part {
-    const entries = Math.min(partEntries, Math.max(leastEntries, 2 * before))
-    const { spare } = this
-    this.spare = undefined
-    if (spare !== undefined && spare.entries !== entries) this.release(spare)
-    const part = spare?.entries === entries ? spare : new Part(this.free.pop() ?? this.numbered.length, entries)
-    this.numbered[part.number] = part
-    this.parts.push(part)
-    return part
-  }
-
-  /** Leaves the oldest part, whose entries are all gone; returns whether there may be another one. */
-  private leave(part: Part): boolean {
-    this.first = 0
-    if (this.parts.length === 1 && part.used < part.entries) {
-      part.used = 0
-      return false
+  private append(words: Int32Array, from: number, count: number, time: number): number {
+    // The index has no number 0.
+    if (this.next === 0) this.number(noTime)
+    const number = this.next
+    const { keys } = this.number(time)
+    for (let word = 0, to = this.positionOf(number) * keyWords; word < count; word++) {
+      keys[to + word] = words[from + word]!
     }
-    this.parts.shift()
-    if (this.spare !== undefined) this.release(this.spare)
-    part.used = 0
-    this.spare = part
-    return true
+    this.index.add(words[from]!, number, this.first, this.span, this.hashAt)
+    return number
   }
 
-  private release({ number }: Part): void {
-    this.numbered[number] = undefined
-    this.free.push(number)
+  /** Gives the next number to a key of this time; returns its chunk. */
+  private number(time: number): Chunk {
+    let chunk = this.chunkAt(this.next)
+    if (chunk === undefined) {
+      if (this.chunks.length > 1 && this.bits < mostBits) this.widen()
+      chunk = this.chunkAt(this.next) ?? this.begin()
+    }
+    chunk.times[this.positionOf(this.next)] = time
+    this.next = (this.next + 1) | 0
+    return chunk
   }
 
-  /** Copies the entries that count: keys that are noted often while older ones remain must not take memory without bound. */
-  private compact(): void {
-    const { first, parts } = this
-    this.clear()
-    parts.forEach((part, index) => {
-      for (let at = index === 0 ? first : 0; at < part.used; at++) {
-        const time = part.times[at]!
-        if (!Number.isNaN(time)) this.append(part.keys, at * keyWords, keyWords, part.hashes[at]!, time)
-      }
+  private begin(): Chunk {
+    const chunk = this.spare ?? new Chunk(1 << this.bits)
+    this.spare = undefined
+    this.chunks.push(chunk)
+    return chunk
+  }
+
+  /** Makes the chunks twice as large. */
+  private widen(): void {
+    const { bits, chunks } = this
+    const start = this.first & -(1 << bits)
+    this.bits = bits + 1
+    this.spare = undefined
+    this.chunks = []
+    chunks.forEach((chunk, at) => {
+      const number = start + (at << bits)
+      const wide = this.chunkAt(number) ?? this.begin()
+      wide.keys.set(chunk.keys, this.positionOf(number) * keyWords)
+      wide.times.set(chunk.times, this.positionOf(number))
     })
+  }
+
+  /** Copies the keys that count: keys that are noted often while older ones remain must not take memory without bound. */
+  private compact(): void {
+    const { bits, chunks, first, next } = this
+    this.clear()
+    for (let number = first; number !== next; number = (number + 1) | 0) {
+      const chunk = chunks[(number - (first & -(1 << bits))) >>> bits]!
+      const at = number & ((1 << bits) - 1)
+      const time = chunk.times[at]!
+      if (Number.isNaN(time)) continue
+      this.append(chunk.keys, at * keyWords, keyWords, time)
+      this.live++
+    }
   }
 }

@@ -4,15 +4,15 @@
  *
  * The keys of a durable topic are in the headers of its messages, from which the first publish with a key reads them after a start.
  *
- * Hot path: a publish with a new key reads the clock once. If it waits for the commit of a log, the commit calls back, because an Effect
- * around each publish took as long as all else that nsqd does for it.
+ * Hot path: a publish with a new key reads the clock once. If its message waits for the commit of a log, its key is noted for later, and
+ * the commit calls back once for all its keys: an Effect around each publish took as long as all else that nsqd does for it.
  */
 import { Deferred, Effect, Semaphore } from "effect"
 import { dedupKeyHeader, headerValue } from "../../../protocol/client/Headers.ts"
 import { frameHeaders, frameTimestampOffset } from "../../../protocol/client/MessageBatch.ts"
 import { intactStarts } from "../../../protocol/storage/LogRecord.ts"
 import { type Completion, isInOrder } from "../../core/Completion.ts"
-import { RecentKeys } from "../../core/RecentKeys.ts"
+import { isWithin, pendingTime, RecentKeys } from "../../core/RecentKeys.ts"
 import type { Time } from "../../core/Time.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
@@ -21,12 +21,24 @@ import { type BrokerError, writeFailure } from "./BrokerError.ts"
 /** Keys of a topic if the policy has a window of time only. */
 export const defaultDedupCount = 100_000
 
-/** A publish whose result is not known. */
+/** A publish that waits for its turn. */
 interface Pending {
   /** Whether its message is being stored. Its publisher may have been interrupted before that: then it never is. */
   isStarted: boolean
-  /** Whether its message was stored; only if a publish with the same key waits for it. */
-  result: Deferred.Deferred<boolean> | undefined
+  /** Completes when it is known whether its message is stored; only if a publish with the same key waits for it. */
+  result: Deferred.Deferred<void> | undefined
+}
+
+/** The keys whose messages one commit of a log stores. */
+interface Commit {
+  readonly log: TopicLog
+  /** The sequence of its first message. */
+  readonly first: number
+  /** The numbers of its keys are from this one up to, but not including, `to`. */
+  readonly from: number
+  to: number
+  /** Completes with the commit; only if a publish with one of its keys waits for it. */
+  result: Deferred.Deferred<void> | undefined
 }
 
 export class Deduplication {
@@ -36,6 +48,8 @@ export class Deduplication {
   /** The keys whose message is stored, with its time in monotonic ms: the wall clock may be set. */
   private readonly stored = new RecentKeys()
   private readonly pending = new Map<string, Pending>()
+  /** The commit that is being written and the next one. */
+  private readonly commits: Array<Commit> = []
   private readonly loading = Semaphore.makeUnsafe(1)
   private isLoaded = false
   /** Publishes that were accepted and not stored again. */
@@ -71,10 +85,8 @@ export class Deduplication {
   put(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
     if (!this.isOn) {
       // Keys without a policy cost nothing.
-      if (this.isLoaded || this.stored.size > 0) {
-        this.stored.clear()
-        this.isLoaded = false
-      }
+      this.isLoaded = false
+      if (this.stored.size > 0 && this.commits.length === 0) this.stored.clear()
       return put()
     }
     if (this.isLoaded || this.log() === undefined) {
@@ -89,6 +101,7 @@ export class Deduplication {
     const now = this.now()
     this.expire(now)
     const stored = this.stored.timeOf(key)
+    if (stored === pendingTime) return this.afterCommit(key, count, put)
     // Those that a log had may be in another order than their times.
     if (stored !== undefined && stored > this.oldest(now)) {
       this.duplicates += count
@@ -99,25 +112,53 @@ export class Deduplication {
       this.note(key, now)
       return undefined
     }
-    const pending: Pending = { isStarted: false, result: undefined }
-    this.pending.set(key, pending)
-    const end = (isStored: boolean): void => {
-      this.pending.delete(key)
-      if (isStored) this.note(key, now)
-      if (pending.result !== undefined) Deferred.doneUnsafe(pending.result, Effect.succeed(isStored))
-    }
     const log = this.log()
-    if (log !== undefined && isInOrder(rest)) {
-      pending.isStarted = true
-      log.commits.afterCommit(end)
+    if (log !== undefined && isInOrder(rest) && !this.stored.isSparse) {
+      this.noteForCommit(log, key, now)
       return rest
     }
+    const pending: Pending = { isStarted: false, result: undefined }
+    this.pending.set(key, pending)
     // What is being stored is stored even if its publisher does not wait: its key must not be free meanwhile.
     return Effect.uninterruptible(Effect.suspend(() => {
       if (this.pending.get(key) !== pending) return this.put(key, count, () => rest) ?? Effect.void
       pending.isStarted = true
-      return Effect.onExit(rest, ({ _tag }) => Effect.sync(() => end(_tag === "Success")))
+      return Effect.onExit(rest, ({ _tag }) =>
+        Effect.sync(() => {
+          this.pending.delete(key)
+          if (_tag === "Success") this.note(key, now)
+          if (pending.result !== undefined) Deferred.doneUnsafe(pending.result, Effect.void)
+        }))
     }))
+  }
+
+  /** Notes a key whose message the next commit of `log` stores. */
+  private noteForCommit(log: TopicLog, key: string, now: number): void {
+    const { stored } = this
+    const { openFrom } = log.commits
+    const number = stored.note(key, pendingTime)
+    const last = this.commits.at(-1)
+    if (last !== undefined && last.log === log && last.first === openFrom) {
+      last.to = stored.end
+      return
+    }
+    const commit: Commit = { log, first: openFrom, from: number, to: stored.end, result: undefined }
+    this.commits.push(commit)
+    log.commits.afterCommit((isStored) => {
+      this.commits.splice(this.commits.indexOf(commit), 1)
+      stored.settle(commit.from, commit.to, isStored ? now : undefined)
+      this.expire(now)
+      if (commit.result !== undefined) Deferred.doneUnsafe(commit.result, Effect.void)
+    })
+  }
+
+  /** Waits for the commit that stores a message with the same key; if that fails, publishes. */
+  private afterCommit(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
+    const number = this.stored.numberOf(key)
+    const commit = this.commits.find(({ from, to }) => number !== undefined && isWithin(number, from, to))
+    if (commit === undefined) throw new Error("invariant: a key that is noted for later waits for a commit")
+    const result = commit.result ??= Deferred.makeUnsafe<void>()
+    return Effect.andThen(Deferred.await(result), Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
   }
 
   /** Waits for the publish with the same key; if that fails, publishes. Takes the place of one that has not started. */
@@ -131,7 +172,7 @@ export class Deduplication {
       this.pending.delete(key)
       return this.first(key, count, put)
     }
-    const result = before.result ??= Deferred.makeUnsafe<boolean>()
+    const result = before.result ??= Deferred.makeUnsafe<void>()
     return Effect.andThen(Deferred.await(result), Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
   }
 
@@ -169,8 +210,8 @@ export class Deduplication {
               const key = headerValue(frameHeaders(frames, at), dedupKeyHeader)
               if (key === undefined) continue
               const accepted = Number(frames.readBigInt64BE(at + frameTimestampOffset) / 1_000_000n)
-              // The clock may have been set back since.
-              this.stored.note(key, now - Math.max(0, wall - accepted))
+              // One that waits for its commit is in the log soon. The clock may have been set back since.
+              if (this.stored.timeOf(key) !== pendingTime) this.stored.note(key, now - Math.max(0, wall - accepted))
             }
             this.expire(this.now())
             return true

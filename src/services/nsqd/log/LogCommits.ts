@@ -110,6 +110,11 @@ export class LogCommits {
     return inOrder(this.stored(group))
   }
 
+  /** The sequence of the first message that the next commit writes: the same for messages that are stored together. */
+  get openFrom(): number {
+    return this.group.first
+  }
+
   /** Calls `done` for the messages that were appended last. */
   afterCommit(done: Done): void {
     this.group.whenDone(done)

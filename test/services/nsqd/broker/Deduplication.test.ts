@@ -6,6 +6,7 @@ import { publish } from "../../../../src/broker.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
 import * as Time from "../../../../src/services/core/Time.ts"
 import { Deduplication } from "../../../../src/services/nsqd/broker/Deduplication.ts"
+import { Policies } from "../../../../src/services/nsqd/policies/Policies.ts"
 import { TopicPolicy } from "../../../../src/services/nsqd/policies/ResolvedPolicy.ts"
 import { FaultyDisk, until, untilIdle, WallClock } from "../../../../src/testing/index.ts"
 import { layer, start } from "./durable.ts"
@@ -121,6 +122,28 @@ describe("publishes with a key", () => {
       }))
       yield* broker.stop
     }).pipe(Effect.scoped, Effect.provide(layer)))
+
+  it.effect("the policy may end and begin again while messages wait for their commit", () =>
+    Effect.gen(function*() {
+      const broker = yield* start({ policies: [window] })
+      yield* broker.run(Effect.gen(function*() {
+        const policies = yield* Policies
+        yield* send("other")
+        const first = yield* Effect.forkChild(send("a"), { startImmediately: true })
+        yield* policies.put({ match: "*", dedup_window: "0s" })
+        const second = yield* Effect.forkChild(send("a"), { startImmediately: true })
+        yield* policies.put(window)
+        const third = yield* Effect.forkChild(send("a"), { startImmediately: true })
+        yield* Effect.forEach([first, second, third], Fiber.join)
+        yield* send("a")
+        yield* send("other")
+        assert.deepStrictEqual(yield* counts, [3, 3])
+        const { deduplication } = yield* topicOf("t")
+        assert.strictEqual(deduplication.size, 2)
+      }))
+      yield* broker.stop
+    }).pipe(Effect.scoped, Effect.provide(layer)))
+
   it.effect("the window is the same if the wall clock is set back or ahead meanwhile", () =>
     Effect.gen(function*() {
       yield* TestClock.setTime(1_800_000_000_000)
