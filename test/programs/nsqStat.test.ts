@@ -5,6 +5,7 @@ import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { resolve } from "node:path"
 import { afterEach, beforeEach } from "vitest"
+import { killAll } from "./children.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsq_stat.ts")
 
@@ -24,10 +25,11 @@ beforeEach(async () => {
   await once(nsqd, "listening")
 })
 afterEach(async () => {
-  for (const child of children) child.kill("SIGKILL")
+  await killAll(children)
   children = []
+  const closed = new Promise((resolve) => nsqd.close(resolve))
   nsqd.closeAllConnections()
-  await new Promise((resolve) => nsqd.close(resolve))
+  await closed
 })
 
 /** A running `nsq_stat` of the channel c. */

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path"
 import { generate } from "selfsigned"
 import { afterEach, beforeEach } from "vitest"
 import { packageVersion } from "../../src/services/core/Version.ts"
+import { killAll } from "./children.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsqd.ts")
 
@@ -55,8 +56,8 @@ beforeEach(() => {
   dataPath = mkdtempSync(join(tmpdir(), "nsqd-test-"))
 })
 
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL")
+afterEach(async () => {
+  await killAll(running)
   running = []
   rmSync(dataPath, { recursive: true, force: true })
 })

@@ -6,12 +6,13 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterEach } from "vitest"
 import { packageVersion } from "../../src/services/core/Version.ts"
+import { killAll } from "./children.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsqlookupd.ts")
 let running: Array<ChildProcess> = []
 
-afterEach(() => {
-  for (const child of running) child.kill("SIGKILL")
+afterEach(async () => {
+  await killAll(running)
   running = []
 })
 

@@ -7,6 +7,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { afterEach, beforeEach } from "vitest"
+import { killAll } from "./children.ts"
 
 const programs = resolve(import.meta.dirname, "../../src/programs")
 
@@ -22,11 +23,7 @@ beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "process-list-"))
 })
 afterEach(async () => {
-  const ended = running.map((child) =>
-    child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined
-  )
-  for (const child of running) child.kill("SIGKILL")
-  await Promise.all(ended)
+  await killAll(running)
   running = []
   rmSync(directory, { recursive: true })
   // The server does not read what the clients have sent, so that their connections do not end by themselves.
@@ -86,18 +83,17 @@ const start = (program: string, args: ReadonlyArray<string>) => {
   running.push(child)
   let printed = ""
   child.stderr.on("data", (chunk) => printed += chunk)
-  const commandLine = (): string => {
-    if (child.exitCode !== null) throw new Error(`${program} ended: ${printed}`)
-    return readFileSync(`/proc/${child.pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()
+  /** Reads a file of the process, which must not have ended. */
+  const read = (file: string): string => {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error(`${program} ended: ${printed}`)
+    return readFileSync(`/proc/${child.pid}/${file}`, "utf8")
   }
-  const name = (): string => {
-    if (child.exitCode !== null) throw new Error(`${program} ended: ${printed}`)
-    return readFileSync(`/proc/${child.pid}/comm`, "utf8").trim()
-  }
+  const commandLine = (): string => read("cmdline").replaceAll("\0", " ").trim()
+  const name = (): string => read("comm").trim()
   return { commandLine, name, printed: () => printed }
 }
 
-describe.runIf(process.platform === "linux")("the list of processes", { timeout: 60_000 }, () => {
+describe.runIf(process.platform === "linux")("the list of processes", { timeout: 240_000 }, () => {
   it("the list of processes is tested for every program", () => {
     const all = readdirSync(programs).filter((name) =>
       ![

@@ -3,16 +3,19 @@ import { assert, describe, it } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createServer as createHttpServer } from "node:http"
-import { type AddressInfo, createServer } from "node:net"
+import { type AddressInfo, createServer, type Socket } from "node:net"
 import { resolve } from "node:path"
 import { afterEach, beforeEach } from "vitest"
 import { encodeFrame, encodeResponse, FrameType } from "../../src/protocol/client/Frame.ts"
+import { killAll } from "./children.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsq_to_http.ts")
 
+const connections = new Set<Socket>()
 /** An nsqd that sends a consumer one message. */
 const nsqd = createServer((socket) => {
-  socket.on("error", () => {})
+  connections.add(socket)
+  socket.on("error", () => {}).on("close", () => connections.delete(socket))
   socket.on("data", (chunk) => {
     const text = chunk.toString("latin1")
     if (text.includes("IDENTIFY")) socket.write(encodeResponse("{\"max_rdy_count\":2500,\"msg_timeout\":60000}"))
@@ -42,9 +45,11 @@ beforeEach(async () => {
   }
 })
 afterEach(async () => {
-  child?.kill("SIGKILL")
+  if (child !== undefined) await killAll([child])
+  const closed = [nsqd, endpoint].map((server) => new Promise((resolve) => server.close(resolve)))
+  for (const socket of connections) socket.destroy()
   endpoint.closeAllConnections()
-  for (const server of [nsqd, endpoint]) await new Promise((resolve) => server.close(resolve))
+  await Promise.all(closed)
 })
 
 describe("a tool that waits for an endpoint", () => {
