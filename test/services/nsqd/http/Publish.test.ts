@@ -103,7 +103,7 @@ describe("POST /pub", () => {
       const { broker, raw } = yield* serve()
       const one = (topic: string, close = "") =>
         `POST /pub?topic=${topic} HTTP/1.1\r\nHost: x\r\n${close}Content-Length: 1\r\n\r\nx`
-      const answers = yield* raw(one("t") + one("bad$") + one("t", "Connection: close\r\n"))
+      const answers = yield* raw(one("t") + one("bad$") + one("t", "Connection: close\r\n"), 3)
       assert.deepStrictEqual(answers.match(/HTTP\/1\.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 400", "HTTP/1.1 200"])
       assert.strictEqual(broker.findTopic("t")?.messageCount, 2)
     }))
@@ -113,8 +113,8 @@ describe("POST /pub", () => {
       const { raw } = yield* serve({ maxMsgSize: 10 })
       const head = (size: number) =>
         `POST /pub?topic=t HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${size}\r\n\r\n`
-      assert.strictEqual(yield* raw(head(4)), "HTTP/1.1 100 Continue\r\n\r\n")
-      assert.match(yield* raw(`${head(4)}body`), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/)
+      assert.match(yield* raw(head(4)), /^HTTP\/1\.1 100 Continue\r\n\r\n/)
+      assert.match(yield* raw(`${head(4)}body`, 2), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/)
       assert.match(yield* raw(head(11)), /^HTTP\/1\.1 413 /)
     }))
 

@@ -74,7 +74,7 @@ describe("a publishing request that arrives whole", () => {
     Effect.gen(function*() {
       const taken: Array<string> = []
       const { raw } = yield* serve({}, recording(taken))
-      yield* raw(post("now") + post("later", "", "/pub?topic=other&defer=250"))
+      yield* raw(post("now") + post("later", "", "/pub?topic=other&defer=250"), 2)
       assert.deepStrictEqual(taken, ["t 0 now", "other 250 later"])
     }))
 
@@ -83,7 +83,8 @@ describe("a publishing request that arrives whole", () => {
       const taken: Array<string> = []
       const { raw } = yield* serve({}, waiting(taken))
       const answers = yield* raw(
-        post("a") + post("b") + post("c", slow) + post("d") + "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+        post("a") + post("b") + post("c", slow) + post("d") + "GET /ping HTTP/1.1\r\nHost: x\r\n\r\n",
+        5
       )
       assert.deepStrictEqual(taken, ["a", "b", "c", "d"])
       assert.strictEqual(statuses(answers).length, 5)

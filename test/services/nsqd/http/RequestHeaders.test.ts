@@ -102,7 +102,7 @@ describe("headers over HTTP", () => {
       const consumer = yield* subscribe(api.port, "&rdy=10")
       const request = (header: string, body: string) =>
         `POST /pub?topic=t HTTP/1.1\r\nHost: x\r\n${header}Content-Length: 1\r\n\r\n${body}`
-      yield* api.raw(request("", "a") + request("Nsq-Header-Key: 1\r\n", "b") + request("", "c"))
+      yield* api.raw(request("", "a") + request("Nsq-Header-Key: 1\r\n", "b") + request("", "c"), 3)
       const events = [yield* consumer.next, yield* consumer.next, yield* consumer.next]
       assert.deepStrictEqual(events.map(({ data }) => [data["body"], data["headers"]]), [
         ["a", undefined],

@@ -36,8 +36,11 @@ export interface Api {
   readonly request: (method: string, path: string, body?: string | Buffer) => Effect.Effect<Reply>
   /** Sends the body in chunks without Content-Length. */
   readonly chunked: (path: string, chunks: ReadonlyArray<string>) => Effect.Effect<Reply>
-  /** Writes bytes on a new connection; returns the received bytes when the server closes it or sends nothing more. */
-  readonly raw: (bytes: string) => Effect.Effect<string>
+  /**
+   * Writes bytes on a new connection, closes this side of it after that many complete responses, by default one, and returns the
+   * received bytes when the server has closed the other side.
+   */
+  readonly raw: (bytes: string, responses?: number) => Effect.Effect<string>
   readonly stats: (query?: string) => Effect.Effect<string>
 }
 
@@ -68,20 +71,42 @@ export const requestTo = (
   return send({ ...address, method, path, headers }, (request) => void request.end(body))
 }
 
-const exchange = (port: number, bytes: string): Effect.Effect<string> =>
+/** Returns the end of the response whose head and body begin here; `undefined` while it is not complete. */
+const endOf = (text: string, head: number, body: number): number | undefined => {
+  const fields = text.slice(head, body)
+  // A subscription has no end.
+  if (/^HTTP\/1\.1 1|\r\nContent-Type: text\/event-stream/i.test(fields)) return body
+  if (/\r\nTransfer-Encoding: chunked/i.test(fields)) {
+    const last = text.indexOf("\r\n0\r\n\r\n", body - 2)
+    return last < 0 ? undefined : last + 7
+  }
+  // Without a length the end of the connection is the end of the body.
+  const end = body + Number(/\r\nContent-Length: (\d+)/i.exec(fields)?.[1] ?? Infinity)
+  return text.length < end ? undefined : end
+}
+
+/** Returns the number of complete responses. */
+const completeResponses = (text: string): number => {
+  let count = 0
+  for (let at = 0;; count++) {
+    const blank = text.indexOf("\r\n\r\n", at)
+    const end = blank < 0 ? undefined : endOf(text, at, blank + 4)
+    if (end === undefined) return count
+    at = end
+  }
+}
+
+const exchange = (port: number, bytes: string, responses: number): Effect.Effect<string> =>
   Effect.callback((resume) => {
     let text = ""
     const socket = Net.connect(port, "127.0.0.1", () => socket.write(bytes, "latin1"))
-    const done = (): void => {
-      socket.destroy()
-      resume(Effect.succeed(text))
-    }
-    socket.setTimeout(300, done)
     socket.on("data", (chunk) => {
       text += chunk.toString("latin1")
+      if (completeResponses(text) >= responses) socket.end()
     })
-    socket.on("error", done)
-    socket.on("close", done)
+    socket.on("error", () => {})
+    socket.on("close", () => resume(Effect.succeed(text)))
+    return Effect.sync(() => void socket.destroy())
   })
 
 /** Storage on a disk in memory, for durable topics. */
@@ -147,7 +172,7 @@ export const serve = (
           for (const chunk of chunks) outgoing.write(chunk)
           outgoing.end()
         }),
-      raw: (bytes) => exchange(port, bytes),
+      raw: (bytes, responses = 1) => exchange(port, bytes, responses),
       stats: (query = "") =>
         Effect.map(request("GET", `/stats?format=json&include_mem=false${query}`), ({ text }) => text)
     }
