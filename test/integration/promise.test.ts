@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { once } from "node:events"
-import { createServer } from "node:net"
+import { createServer, type Socket } from "node:net"
 import { afterAll, beforeAll } from "vitest"
 import { encodeResponse } from "../../src/protocol/client/Frame.ts"
 import {
@@ -43,14 +43,8 @@ const take = async (messages: AsyncIterable<Message<unknown>>, total: number): P
 
 const deadLetterOf = (body: Buffer): { readonly cause: string; readonly body: string } => JSON.parse(body.toString())
 
-/** An address on which nothing listens. */
-const unreachable = async (): Promise<Servers> => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return { nsqd: [`127.0.0.1:${typeof address === "object" ? address?.port : 0}`] }
-}
+/** An address on which nothing listens, nor any server of another test, as on a port that was just closed. */
+const unreachable = { nsqd: ["127.0.0.1:1"] }
 
 describe("the producer and the consumer for programs without Effect", () => {
   it("every kind of publish reaches a loop over the messages", async () => {
@@ -340,7 +334,7 @@ describe("the producer and the consumer for programs without Effect", () => {
     const waiting = rejection(consumer.messages({ signal: other.signal }).next())
     other.abort(reason)
     assert.strictEqual(await waiting, reason)
-    const nobody = createProducer({ servers: await unreachable() })
+    const nobody = createProducer({ servers: unreachable })
     const publish = rejection(nobody.publish("x", "x", { signal: AbortSignal.timeout(20) }))
     assert.strictEqual(((await publish) as Error).name, "TimeoutError")
     assert.strictEqual(await rejection(nobody.ready({ signal: controller.signal })), reason)
@@ -359,20 +353,19 @@ describe("the producer and the consumer for programs without Effect", () => {
       isRetryable: false,
       mayBeDelivered: false
     })
-    const away = await unreachable()
-    await using nobody = createProducer({ servers: away, waitForServer: false })
+    await using nobody = createProducer({ servers: unreachable, waitForServer: false })
     const missing = await rejection(nobody.publish("x", "x"))
     assert(missing instanceof NsqError)
     assert.strictEqual(missing.code, "ERR_NSQ_NO_SERVER")
     assert.isTrue(missing.isRetryable)
     assert.deepStrictEqual(
       missing.servers.map(({ address, error }) => [address, error.code]),
-      "nsqd" in away ? away.nsqd.map((address) => [address, "ERR_NSQ_CONNECT_FAILED"]) : []
+      unreachable.nsqd.map((address) => [address, "ERR_NSQ_CONNECT_FAILED"])
     )
   })
 
   it("after close every operation rejects, and waiting publishes do too", async () => {
-    const producer = createProducer({ servers: await unreachable() })
+    const producer = createProducer({ servers: unreachable })
     const waiting = rejection(producer.publish("x", "x"))
     const closed = once(producer, "closed")
     await producer.close()
@@ -391,7 +384,9 @@ describe("the producer and the consumer for programs without Effect", () => {
   })
 
   it("a publish that was sent and has no confirmation at the close may be delivered", async () => {
+    const connections = new Set<Socket>()
     const server = createServer((socket) => {
+      connections.add(socket)
       socket.on("error", () => {})
       // The response to IDENTIFY; publishes get none.
       socket.once("data", () => void socket.write(encodeResponse("OK")))
@@ -411,7 +406,9 @@ describe("the producer and the consumer for programs without Effect", () => {
     const error = await sent
     assert.instanceOf(error, NsqError)
     assert.deepStrictEqual([error.code, error.mayBeDelivered], ["ERR_NSQ_UNKNOWN_OUTCOME", true])
-    await new Promise((resolve) => server.close(resolve))
+    const closed = new Promise((resolve) => server.close(resolve))
+    for (const socket of connections) socket.destroy()
+    await closed
   })
 
   it("events and log lines report connections, and the program prints nothing by itself", async () => {
@@ -422,7 +419,7 @@ describe("the producer and the consumer for programs without Effect", () => {
     await consumer.ready()
     assert.deepStrictEqual(consumer.connected, [address])
     await consumer.close()
-    const nobody = createProducer({ servers: await unreachable(), log: (line) => lines.push(line) })
+    const nobody = createProducer({ servers: unreachable, log: (line) => lines.push(line) })
     const [, error] = await once(nobody, "disconnected")
     assert.strictEqual(codeOf(error), "ERR_NSQ_CONNECT_FAILED")
     await nobody.close()
