@@ -18,8 +18,9 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // These end tests that hang. A test that passes may take as long as a slow machine needs, ten times as long as a developer's.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // All processors: many tests wait for processes and browsers. Vitest's default leaves one processor out.
     maxWorkers: "100%",
     sequence: { concurrent: false },

@@ -144,9 +144,9 @@ describe("the signatures of the package", () => {
       .filter(({ symbol }) => namesToExport.test(symbol.name) && !exported.has(symbol.id))
       .map(({ by, symbol }) => `${symbol.name} in the signature of ${by}`)
     assert.deepStrictEqual(missing, [])
-  }, 60_000)
+  }, 240_000)
 
   it("no exported item fails with a string", () => {
     assert.deepStrictEqual([...signatures().walk.untagged], [])
-  }, 60_000)
+  }, 240_000)
 })

@@ -165,5 +165,5 @@ describe("the snippets of the documentation", () => {
     } finally {
       Fs.rmSync(folder, { recursive: true })
     }
-  }, 120_000)
+  }, 480_000)
 })

@@ -63,7 +63,7 @@ describe("delivery to a consumer that acknowledges nothing", () => {
           const { consumer } = yield* subscribed(daemon.tcpPort, how, tls)
           yield* consumer.raw(`RDY ${count}\n`)
           for (const body of bodies) assert.isTrue(Buffer.from((yield* consumer.message).body).equals(body))
-        }), 30_000)
+        }), 240_000)
 
       it.live(`${kind}, if it pauses reading repeatedly`, () =>
         Effect.gen(function*() {
@@ -80,7 +80,7 @@ describe("delivery to a consumer that acknowledges nothing", () => {
             }
             assert.isTrue(Buffer.from((yield* consumer.message).body).equals(body))
           }
-        }), 30_000)
+        }), 240_000)
     }
   }
 })

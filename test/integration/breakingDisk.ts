@@ -6,7 +6,7 @@ import { Effect, type Scope } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { temporaryDirectory } from "./daemon.ts"
+import { exitOf, temporaryDirectory } from "./daemon.ts"
 
 export interface BreakingDisk {
   /** The data directory, as the daemon sees it. */
@@ -34,14 +34,11 @@ export const breakingDisk: Effect.Effect<BreakingDisk, never, Scope.Scope> = Eff
   const script = `${mount} && echo mounted && read line && echo 1 > "$trigger" && echo broken && exec cat`
   const keeper = yield* Effect.acquireRelease(
     Effect.sync(() => spawn("unshare", ["-m", "sh", "-c", script, path], { stdio: ["pipe", "pipe", "inherit"] })),
-    (child) =>
-      Effect.callback<void>((resume) => {
-        child.once("exit", () => resume(Effect.void))
-        child.kill("SIGKILL")
-      })
+    (child) => Effect.andThen(Effect.sync(() => void child.kill("SIGKILL")), exitOf(child))
   )
   const said = Effect.callback<void>((resume) => {
     keeper.stdout.once("data", () => resume(Effect.void))
+    keeper.stdout.once("end", () => resume(Effect.die(new Error("the file system of the test cannot be mounted"))))
   })
   yield* said
   return {

@@ -10,7 +10,7 @@ import * as Daemon from "./daemon.ts"
 
 const layer = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
 const numbers = Topic.bytes("numbers")
-const timeout = 120_000
+const timeout = 480_000
 
 /** Handles messages with numbers until `total` different ones have arrived. */
 const collect = Effect.fnUntraced(function*(consumer: Consumer.Consumer<Uint8Array>, total: number) {

@@ -13,7 +13,7 @@ import * as Daemon from "./daemon.ts"
 
 const layer = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
 const raw = Topic.bytes("raw")
-const timeout = 60_000
+const timeout = 240_000
 
 const reference = process.env["NSQ_NSQD"]
 const daemons: ReadonlyArray<readonly [string, ReadonlyArray<string> | undefined]> = [

@@ -1,7 +1,7 @@
 /**
  * nsqd as a separate process, started from its sources, on free ports of the loopback interface. It ends with its Scope.
  */
-import { Effect, Queue, Schema, type Scope } from "effect"
+import { Effect, Schema, type Scope } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -25,11 +25,11 @@ export interface Daemon {
   readonly tcpPort: number
   readonly httpPort: number
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** The exit code; `null` if a signal killed the process. */
+  /** The exit code; `null` if a signal killed the process. The last lines of the log may arrive later. */
   readonly exited: Effect.Effect<number | null>
-  /** Completes once a line of the log matches. */
+  /** Completes once a line of the log matches; fails if the log ends without it. */
   readonly logged: (pattern: RegExp) => Effect.Effect<string, DaemonEnded>
-  /** The log so far. */
+  /** The log so far. A line that a test expects may not have arrived yet: wait for it with `logged`. */
   readonly log: () => string
   /** Resident memory in bytes. */
   readonly residentBytes: Effect.Effect<number>
@@ -41,7 +41,8 @@ export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Eff
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
 )
 
-const exitOf = (child: ChildProcess): Effect.Effect<number | null> =>
+/** Completes with the exit code when a process has exited; at once if it has exited already. */
+export const exitOf = (child: ChildProcess): Effect.Effect<number | null> =>
   Effect.callback((resume) => {
     if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.succeed(child.exitCode))
     const exited = (code: number | null): void => resume(Effect.succeed(code))
@@ -74,7 +75,7 @@ export const start = Effect.fnUntraced(function*(
   { command = nsqd, httpPort = 0, openFiles, tcpPort = 0 }: Surroundings = {}
 ): Effect.fn.Return<Daemon, DaemonEnded, Scope.Scope> {
   let log = ""
-  const lines = yield* Queue.unbounded<string>()
+  const readers = new Set<() => void>()
   const child = yield* Effect.acquireRelease(
     Effect.sync(() => {
       const addresses = [`--tcp-address=127.0.0.1:${tcpPort}`, `--http-address=127.0.0.1:${httpPort}`]
@@ -83,27 +84,31 @@ export const start = Effect.fnUntraced(function*(
       const started = spawn(executable, rest, { stdio: ["ignore", "ignore", "pipe"] })
       started.stderr.setEncoding("utf8").on("data", (text: string) => {
         log += text
-        Queue.offerUnsafe(lines, text)
+        for (const read of readers) read()
       })
       return started
     }),
     (process) => Effect.andThen(Effect.sync(() => void process.kill("SIGKILL")), exitOf(process))
   )
   const exited = exitOf(child)
-  // A process may have exited before the last lines of its log are read.
-  const logEnded = Effect.callback<void>((resume) => {
-    const done = (): void => resume(Effect.void)
-    if (child.stderr.readableEnded) return done()
-    child.stderr.once("end", done)
-    return Effect.sync(() => void child.stderr.off("end", done))
-  })
 
   const logged = (pattern: RegExp): Effect.Effect<string, DaemonEnded> =>
-    Effect.suspend(() => {
-      const match = pattern.exec(log)
-      if (match !== null) return Effect.succeed(match[1] ?? match[0])
-      if (child.stderr.readableEnded) return Effect.fail(new DaemonEnded({ log }))
-      return Effect.andThen(Effect.raceFirst(Queue.take(lines), logEnded), logged(pattern))
+    Effect.callback((resume) => {
+      const stop = (): void => {
+        readers.delete(read)
+        child.stderr.off("end", read)
+      }
+      const read = (): void => {
+        const match = pattern.exec(log)
+        // A process may have exited before the last lines of its log are read.
+        if (match === null && !child.stderr.readableEnded) return
+        stop()
+        resume(match === null ? Effect.fail(new DaemonEnded({ log })) : Effect.succeed(match[1] ?? match[0]))
+      }
+      readers.add(read)
+      child.stderr.once("end", read)
+      read()
+      return Effect.sync(stop)
     })
 
   return {

@@ -18,7 +18,7 @@ import { body, type Client, connect, text } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
 const nsqd = bundledNsqd()
-const timeout = 60_000
+const timeout = 240_000
 const flags = ["--mem-queue-size=0", "--sync-every=1"]
 const channel = ChannelName.make("c")
 const topic = TopicName.make("test")
@@ -169,7 +169,7 @@ describe("files with single changed bytes", () => {
           }
           assert.deepStrictEqual([...missing], [], where)
         }
-        assert.match(daemon.log(), /t0:c/)
+        yield* daemon.logged(/t0:c/)
       }).pipe(Effect.scoped),
     timeout
   )

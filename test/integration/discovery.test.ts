@@ -68,7 +68,7 @@ describe("discovery with one nsqlookupd", () => {
       yield* publish(second, "two")
       assert.strictEqual(yield* Queue.take(messages), "two")
       // The channel existed before the topic's first message arrived.
-      assert.match(second.log(), /TOPIC\(test\): new channel\(c\)/)
+      yield* second.logged(/TOPIC\(test\): new channel\(c\)/)
     }))
 
   it.live("nsqd and consumers continue while the nsqlookupd is stopped, and find each other when it is back", () =>

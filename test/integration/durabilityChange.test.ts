@@ -8,7 +8,7 @@ import { body, type Client, connect, text, topic } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
 const nsqd = bundledNsqd()
-const timeout = 60_000
+const timeout = 240_000
 const sub = { _tag: "SUB", topic, channel: ChannelName.make("c") } as const
 const flags = ["--mem-queue-size=10"]
 

@@ -10,7 +10,7 @@ import { body, type Client, connect, text, topic } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
 const nsqd = bundledNsqd()
-const timeout = 60_000
+const timeout = 240_000
 const flags = ["--durability=synced"]
 const sub = { _tag: "SUB", topic, channel: ChannelName.make("c") } as const
 
@@ -49,7 +49,7 @@ const unhealthy = Effect.fnUntraced(function*(daemon: Daemon.Daemon, reason: Reg
   assert.deepStrictEqual([ready.status, ready.body.startsWith("NOT READY - ")], [503, true])
   assert.match(ready.body, reason)
   assert.match((yield* Daemon.http(daemon, "/stats?format=json")).body, reason)
-  assert.match(daemon.log(), reason)
+  yield* daemon.logged(reason)
 })
 
 /** Completes when `/ping` and `/ready` respond with OK. */
@@ -99,7 +99,7 @@ describe("a daemon with durable topics", () => {
             Effect.andThen(accepted(daemon, "lost"), Effect.sync(() => existsSync(directory))),
             "the directory is there again"
           )
-          assert.match(daemon.log(), /LOG\(test\): the files in .* were removed, starting new ones/)
+          yield* daemon.logged(/LOG\(test\): the files in .* were removed, starting new ones/)
           yield* accepted(daemon, "after")
           yield* healthy(daemon)
           yield* daemon.signal("SIGKILL")

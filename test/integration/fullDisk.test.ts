@@ -7,7 +7,7 @@ import * as Daemon from "./daemon.ts"
 import { type SmallDisk, smallDisk } from "./smallDisk.ts"
 
 const nsqd = bundledNsqd()
-const timeout = 60_000
+const timeout = 240_000
 const diskBytes = 8 * 1024 * 1024
 const bodyBytes = 10_000
 const channel = ChannelName.make("c")

@@ -170,7 +170,7 @@ describe("clients that send invalid data", () => {
               }
             })
           ),
-        60_000
+        240_000
       )
     }
   }
@@ -188,7 +188,7 @@ describe("clients that send invalid data", () => {
           }))
         }
       })
-    ), 60_000)
+    ), 240_000)
 
   it.live(
     "a daemon survives clients that close or send garbage instead of a handshake",
@@ -209,6 +209,6 @@ describe("clients that send invalid data", () => {
           }
         })
       ),
-    60_000
+    240_000
   )
 })

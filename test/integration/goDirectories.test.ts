@@ -8,7 +8,7 @@ import { body, connect, text, topic } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
 const nsqd = bundledNsqd()
-const timeout = 30_000
+const timeout = 240_000
 
 /** A record as NSQ writes it: size, timestamp, attempts, id, body. */
 const record = (text: string): Buffer => {

@@ -52,14 +52,15 @@ const outcome = ({ address, server }: Effect.Success<typeof lookupd>, environmen
           const line = /error querying nsqlookupd.*/.exec(log)
           if (line !== null) done(Effect.succeed(line[0]))
         })
-        child.once("exit", (code) => done(Effect.succeed(`ended with ${code}: ${log}`)))
+        child.once("close", (code) => done(Effect.succeed(`ended with ${code}: ${log}`)))
         return Effect.sync(() => void server.off("request", asked))
       }),
-    (child) => Effect.sync(() => void child.kill("SIGKILL"))
+    // The request of a child that still runs would count for the next one.
+    (child) => Effect.andThen(Effect.sync(() => void child.kill("SIGKILL")), Daemon.exitOf(child))
   )
 
 /** Each case starts a program from its sources. */
-const timeout = 120_000
+const timeout = 480_000
 
 describe("a utility that queries an nsqlookupd over HTTPS", () => {
   it.live(

@@ -4,7 +4,7 @@ import { ChannelName, TopicName } from "../../src/protocol/client/Names.ts"
 import { body, connect } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
-const timeout = 120_000
+const timeout = 480_000
 
 /** The channels of each topic. */
 const known = Effect.fnUntraced(function*(daemon: Daemon.Daemon) {

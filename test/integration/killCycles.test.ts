@@ -6,7 +6,7 @@ import type { Kind } from "./ledger/kinds.ts"
 import { policyFaults, runPolicyCycles } from "./ledger/policyCycles.ts"
 import { faults } from "./ledger/Summary.ts"
 
-const timeout = 180_000
+const timeout = 480_000
 
 const nsqd = Effect.acquireRelease(Effect.promise(buildNsqd), ({ remove }) => Effect.sync(remove))
 

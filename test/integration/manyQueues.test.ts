@@ -8,7 +8,7 @@ const count = 1500
 const numbers = Array.from({ length: count }, (_, i) => i)
 /** Fewer descriptors than queues: the channels alone would need more. */
 const scarce = { openFiles: 1024 }
-const timeout = 240_000
+const timeout = 480_000
 
 const post = (daemon: Daemon.Daemon, path: string) =>
   Effect.map(Daemon.http(daemon, path, ""), ({ status }) => assert.strictEqual(status, 200))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
+import { spawn } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import { constants, gunzipSync } from "node:zlib"
@@ -24,14 +24,8 @@ const start = (daemon: Daemon.Daemon, directory: string, flags: ReadonlyArray<st
         ...flags
       ], { stdio: "ignore" })
     ),
-    (child) => Effect.sync(() => void child.kill("SIGKILL"))
+    (child) => Effect.andThen(Effect.sync(() => void child.kill("SIGKILL")), Daemon.exitOf(child))
   )
-
-const ended = (child: ChildProcess): Effect.Effect<number | null> =>
-  Effect.callback((resume) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.succeed(child.exitCode))
-    child.once("exit", (code) => resume(Effect.succeed(code)))
-  })
 
 /** Completes once the channel has finished at least this many messages. */
 const finished = (daemon: Daemon.Daemon, count: number): Effect.Effect<void> =>
@@ -75,16 +69,16 @@ describe("nsq_to_file", () => {
           const first = yield* start(daemon, directory, [...flags, "--max-in-flight=50"])
           yield* finished(daemon, 1000)
           first.kill("SIGKILL")
-          yield* ended(first)
+          yield* Daemon.exitOf(first)
           const second = yield* start(daemon, directory, [...flags, "--max-in-flight=50"])
           yield* finished(daemon, total)
           second.kill("SIGTERM")
-          assert.strictEqual(yield* ended(second), 0)
+          assert.strictEqual(yield* Daemon.exitOf(second), 0)
           const written = new Set(lines(directory))
           const missing = Array.from({ length: total }, (_, i) => `message ${i}`).filter((line) => !written.has(line))
           assert.deepStrictEqual(missing, [])
         }).pipe(Effect.scoped),
-      120_000
+      480_000
     )
   }
 })

@@ -86,6 +86,6 @@ describe("nsqjs, an independent client", () => {
         assert.isAtLeast(retried, total / 50)
         assert.deepStrictEqual([...finished].sort((a, b) => a - b), Array.from({ length: total }, (_, i) => i))
       }).pipe(Effect.scoped),
-    120_000
+    480_000
   )
 })

@@ -145,7 +145,7 @@ describe("nsqjs beside policies", () => {
           yield* allDead.await
           assert.isTrue([...dead].every(isBad))
         }).pipe(Effect.scoped),
-      60_000
+      240_000
     )
   }
 })

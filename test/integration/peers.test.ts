@@ -5,7 +5,7 @@ import { ChannelName } from "../../src/protocol/client/Names.ts"
 import { body, type Client, connect, open, text, topic } from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
-const timeout = 120_000
+const timeout = 480_000
 const count = 10_000
 
 /** Invalid or incomplete input; `ends` states whether nsqd closes the connection or waits for more. */

@@ -3,7 +3,7 @@ import { Effect, type Scope } from "effect"
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { temporaryDirectory } from "./daemon.ts"
+import { exitOf, temporaryDirectory } from "./daemon.ts"
 
 /**
  * The commands of NSQ's quick start, word for word. Each daemon gets a directory of its own, because of the lock on the
@@ -38,12 +38,7 @@ const start = (line: string, bin: string, directory: string): Effect.Effect<Chil
       const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` }
       return spawn("sh", ["-c", `exec ${line}`], { cwd: directory, env, stdio: ["ignore", "ignore", "pipe"] })
     }),
-    (child) =>
-      Effect.callback<void>((resume) => {
-        if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-        child.once("exit", () => resume(Effect.void))
-        child.kill("SIGTERM")
-      })
+    (child) => Effect.andThen(Effect.sync(() => void child.kill("SIGTERM")), exitOf(child))
   )
 
 const logged = (child: ChildProcess, pattern: RegExp): Effect.Effect<void> =>
@@ -53,7 +48,7 @@ const logged = (child: ChildProcess, pattern: RegExp): Effect.Effect<void> =>
       log += text
       if (pattern.test(log)) resume(Effect.void)
     })
-    child.once("exit", () => resume(Effect.die(new Error(`ended: ${log}`))))
+    child.stderr?.once("end", () => resume(Effect.die(new Error(`ended: ${log}`))))
   })
 
 const shell = (line: string): Effect.Effect<string> =>
@@ -101,6 +96,6 @@ describe("the quick start of every guide", () => {
         )
         yield* hasArrived.pipe(Effect.delay("50 millis"), Effect.repeat({ until: (arrived) => arrived }))
       }).pipe(Effect.scoped),
-    120_000
+    480_000
   )
 })

@@ -62,7 +62,7 @@ describe("a client that does not read", () => {
               yield* slow.raw(`FIN ${message.id}\n`)
             }
           }),
-        60_000
+        240_000
       )
     }
   }

@@ -6,10 +6,10 @@
  * `SMALL_DISK=limited` in the environment selects the second way even if both work.
  */
 import { Effect, type Scope } from "effect"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { temporaryDirectory } from "./daemon.ts"
+import { exitOf, temporaryDirectory } from "./daemon.ts"
 
 export interface SmallDisk {
   /** The data directory, as the daemon sees it. */
@@ -29,12 +29,6 @@ const unshare = (): ReadonlyArray<string> | undefined => {
   )
 }
 
-const ended = (child: ChildProcess): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
-    child.once("exit", () => resume(Effect.void))
-  })
-
 const tmpfs = Effect.fnUntraced(function*(
   path: string,
   bytes: number,
@@ -43,7 +37,7 @@ const tmpfs = Effect.fnUntraced(function*(
   const script = `mount -t tmpfs -o size=${bytes} tmpfs "$0" && echo mounted && exec cat`
   const keeper = yield* Effect.acquireRelease(
     Effect.sync(() => spawn("unshare", [...flags, "sh", "-c", script, path], { stdio: ["pipe", "pipe", "inherit"] })),
-    (process) => Effect.andThen(Effect.sync(() => void process.kill("SIGKILL")), ended(process))
+    (process) => Effect.andThen(Effect.sync(() => void process.kill("SIGKILL")), exitOf(process))
   )
   yield* Effect.callback<void>((resume) => {
     keeper.stdout.once("data", () => resume(Effect.void))

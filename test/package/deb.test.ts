@@ -119,7 +119,7 @@ describe.skipIf(!isBuilt || !isInstalled("dpkg-deb"))("the package for Debian", 
       assert.include(lines, "nsqd.toml")
       assert.include(lines, "purged")
     },
-    120_000
+    480_000
   )
 
   it("the scripts of the package are valid shell", async () => {

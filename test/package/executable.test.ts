@@ -51,12 +51,12 @@ describe.skipIf(!canBuild)("the executable", () => {
       Fs.mkdirSync(inRoot(dirname(path)), { recursive: true })
       Fs.copyFileSync(path, inRoot(path))
     }
-  }, 120_000)
+  }, 480_000)
   afterAll(() => Fs.rmSync(root, { recursive: true, force: true }))
 
   it("two builds have the same bytes", async () => {
     assert.isTrue((await executable()).data.equals(built.data))
-  }, 60_000)
+  }, 240_000)
 
   it(
     "it is the program that its link is named after, and under its own name the one that its first argument names",
@@ -69,7 +69,7 @@ describe.skipIf(!canBuild)("the executable", () => {
       const { stdout } = await run(inRoot("usr/bin/effect-nsq"), ["nsqlookupd", "--version"])
       assert.isTrue(stdout.startsWith("nsqlookupd v"), stdout)
     },
-    60_000
+    240_000
   )
 
   /** Starts a program that runs until the Scope closes, and waits for its log to match. Returns the groups of the match. */
@@ -88,11 +88,7 @@ describe.skipIf(!canBuild)("the executable", () => {
           if (match !== null) resume(Effect.succeed({ child, groups: match.slice(1) }))
         }).on("end", () => resume(Effect.die(new Error(`${program} ended: ${log}`))))
       }),
-      ({ child }) =>
-        Effect.callback<void>((resume) => {
-          child.once("exit", () => resume(Effect.void))
-          child.kill("SIGTERM")
-        })
+      ({ child }) => Effect.andThen(Effect.sync(() => void child.kill("SIGTERM")), Daemon.exitOf(child))
     ).pipe(Effect.map(({ groups }) => groups))
 
   it.live.skipIf(!canIsolate)(
@@ -194,7 +190,7 @@ describe.skipIf(!canBuild)("the executable", () => {
         yield* daemon.signal("SIGTERM")
         assert.strictEqual(yield* daemon.exited, 0)
       }),
-    60_000
+    240_000
   )
 })
 

@@ -46,7 +46,7 @@ describe.skipIf(!isBuilt)("an installation with npm", () => {
     directory = Fs.mkdtempSync(join(tmpdir(), "install-"))
     await run("npm", ["pack", "--ignore-scripts", "--pack-destination", directory], { cwd: root })
     tarball = join(directory, Fs.readdirSync(directory).find((name) => name.endsWith(".tgz")) ?? "")
-  }, 60_000)
+  }, 240_000)
   afterAll(() => Fs.rmSync(directory, { recursive: true, force: true }))
 
   it("npm install --global puts every program into an empty prefix, and effect-nsq starts all daemons", async () => {
@@ -61,13 +61,13 @@ describe.skipIf(!isBuilt)("an installation with npm", () => {
       assert.isTrue(stdout.startsWith(`${name} v`), stdout)
     }
     assert.strictEqual(await standalone(join(prefix, "bin/effect-nsq"), directory), 0)
-  }, 180_000)
+  }, 480_000)
 
   it("npx runs a daemon without an installation", async () => {
     const args = ["exec", "--yes", ...quiet, `--package=${tarball}`, "--", "effect-nsq", "nsqd", "--version"]
     const { stdout } = await run("npm", args, { cwd: directory })
     assert.match(stdout, /^nsqd v/)
-  }, 180_000)
+  }, 480_000)
 
   it("npm ci --omit=dev in a checkout installs what the built programs need", async () => {
     const checkout = join(directory, "checkout")
@@ -78,5 +78,5 @@ describe.skipIf(!isBuilt)("an installation with npm", () => {
     assert.isFalse(Fs.existsSync(join(checkout, "node_modules/vitest")))
     const { stdout } = await run(process.execPath, [join(checkout, "dist/bin/nsq_to_http"), "--version"])
     assert.match(stdout, /^nsq_to_http v/)
-  }, 180_000)
+  }, 480_000)
 })

@@ -91,7 +91,7 @@ describe.skipIf(!canBuild)("the image for containers", () => {
     for (const { digest } of image().layers) {
       await run("tar", ["-xpzf", layout(`blobs/${digest.replace(":", "/")}`), "-C", root("")])
     }
-  }, 120_000)
+  }, 480_000)
   afterAll(() => Fs.rmSync(directory, { recursive: true, force: true }))
 
   it("every digest is that of its blob, and of the layer before compression", () => {
@@ -147,6 +147,6 @@ describe.skipIf(!canBuild)("the image for containers", () => {
         assert.strictEqual(yield* daemon.exited, 0)
         assert.include(Fs.readdirSync(data), "nsqd.dat")
       }),
-    60_000
+    240_000
   )
 })

@@ -75,14 +75,14 @@ describe("npm version", () => {
           version: next
         })
       }),
-    60_000
+    240_000
   )
 
   it.live("credentials in the address of the repository do not get into package.json", () =>
     Effect.gen(function*() {
       const read = yield* release("https://user:secret@git.example.org:8443/queues/effect-nsq.git")
       assert.strictEqual(JSON.parse(read("package.json")).homepage, "https://git.example.org/queues/effect-nsq#readme")
-    }), 60_000)
+    }), 240_000)
 
   it.live("a repository on this machine leaves package.json without an address", () =>
     Effect.gen(function*() {
@@ -91,5 +91,5 @@ describe("npm version", () => {
         JSON.parse(read("package.json")).repository,
         JSON.parse(Fs.readFileSync(join(root, "package.json"), "utf8")).repository
       )
-    }), 60_000)
+    }), 240_000)
 })

@@ -158,6 +158,6 @@ describe.skipIf(!isBuilt)("the services of the package for Debian", () => {
         Fs.rmSync(directory, { recursive: true, force: true })
       }
     },
-    120_000
+    480_000
   )
 })

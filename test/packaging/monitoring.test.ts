@@ -156,11 +156,7 @@ describe("the dashboard and the alert rules", () => {
           Effect.sync(() =>
             spawn("prometheus", [...flags, `--web.listen-address=127.0.0.1:${port}`], { stdio: "ignore" })
           ),
-          (process) =>
-            Effect.callback<void>((resume) => {
-              process.once("exit", () => resume(Effect.void))
-              process.kill("SIGKILL")
-            })
+          (process) => Effect.andThen(Effect.sync(() => void process.kill("SIGKILL")), Daemon.exitOf(process))
         )
         assert.strictEqual(yield* resultOf(port, `nsqd_topic_messages_total{topic="${topic}"}`), "1")
         // A topic without a channel: the alert waits for its hour.

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path"
 import * as Daemon from "../integration/daemon.ts"
 
 const program = resolve(import.meta.dirname, "../../src/programs/nsq.ts")
-const timeout = 60_000
+const timeout = 240_000
 
 interface Ended {
   readonly code: number | null

@@ -311,7 +311,7 @@ const admin: Effect.Effect<number, never, Scope.Scope> = Effect.gen(function*() 
   return Number(Context.get(context, Nsqadmin).httpAddress.split(":")[1])
 })
 
-describe("permissions of nsqd's HTTP routes", { timeout: 120_000 }, () => {
+describe("permissions of nsqd's HTTP routes", { timeout: 480_000 }, () => {
   it.live("the table of nsqd's HTTP permissions has every route", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(namesOf(yield* NsqdHttp.allRoutes), Object.keys(nsqd).toSorted())
@@ -324,7 +324,7 @@ describe("permissions of nsqd's HTTP routes", { timeout: 120_000 }, () => {
     }))
 })
 
-describe("permissions of nsqlookupd's HTTP routes", { timeout: 120_000 }, () => {
+describe("permissions of nsqlookupd's HTTP routes", { timeout: 480_000 }, () => {
   it.live("the table of nsqlookupd's HTTP permissions has every route", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(namesOf(yield* LookupHttp.allRoutes), Object.keys(nsqlookupd).toSorted())
@@ -336,7 +336,7 @@ describe("permissions of nsqlookupd's HTTP routes", { timeout: 120_000 }, () => 
     }))
 })
 
-describe("permissions of nsqadmin's HTTP routes", { timeout: 120_000 }, () => {
+describe("permissions of nsqadmin's HTTP routes", { timeout: 480_000 }, () => {
   it("the table of nsqadmin's HTTP permissions has every route", () => {
     const found = [...Endpoints.ofApi(), ...AdminRoutes.endpoints(true)]
     assert.deepStrictEqual(namesOf(found), Object.keys(nsqadmin).toSorted())

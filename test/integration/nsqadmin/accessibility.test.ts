@@ -6,7 +6,7 @@ import { request, startCluster } from "./cluster.ts"
 import { consume } from "./consumer.ts"
 
 /** For tests that open every page several times, in milliseconds. */
-const pageLoadsTimeout = 240_000
+const pageLoadsTimeout = 480_000
 
 /** A name of the greatest length. */
 const longest = "a-topic.with_the.longest-name.that.is_possible".padEnd(64, "-x")

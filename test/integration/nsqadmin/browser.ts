@@ -15,8 +15,8 @@ const executable = (): string => {
   throw new Error("cannot find Chromium: install Debian's package chromium, or set CHROMIUM to the path of the program")
 }
 
-/** Timeout for an element to appear, in milliseconds. */
-const patience = 15_000
+/** Timeout for an element to appear, in milliseconds: less than the timeout of a test, which does not say what it waited for. */
+const patience = 60_000
 
 export interface Tab {
   readonly page: Page

@@ -104,17 +104,17 @@ export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminO
   return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, log, stop }
 })
 
-/** Repeats a query until its result satisfies the predicate. Dies after 15 seconds, with the predicate and the last result. */
+/** Repeats a query until its result satisfies the predicate. Dies after a minute, with the predicate and the last result. */
 export const until = <A>(state: Effect.Effect<A>, isRight: (now: A) => boolean): Effect.Effect<A> =>
   Effect.suspend(() => {
     let last: A | undefined
     return Effect.tap(state, (now) => Effect.sync(() => void (last = now))).pipe(
       Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: isRight }),
       Effect.timeoutOrElse({
-        duration: "15 seconds",
+        duration: "1 minute",
         orElse: () =>
           Effect.die(
-            new Error(`did not become true within 15 seconds: ${isRight}; last result: ${JSON.stringify(last)}`)
+            new Error(`did not become true within a minute: ${isRight}; last result: ${JSON.stringify(last)}`)
           )
       })
     )

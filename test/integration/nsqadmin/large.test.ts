@@ -11,7 +11,7 @@ const topicCount = 250
 const consumerCount = 120
 
 /** For many topics and consumers, in milliseconds. */
-const largeTimeout = 60_000
+const largeTimeout = 240_000
 
 layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages of a large cluster", (it) => {
   it.effect(

@@ -96,7 +96,7 @@ layer(Browser.layer, { excludeTestServices: true })("the requests of nsqadmin's 
         assert.deepStrictEqual(admin.log.filter(isFailure), [])
         assert.deepStrictEqual(admin.log.filter((line) => / 499 /.test(line)), [])
       }),
-    120_000
+    480_000
   )
 
   it.effect("nsqadmin's polls do not fill the logs of nsqd and nsqlookupd", () =>

@@ -47,7 +47,7 @@ const contrastOf = (a: string, b: string): number => {
 }
 
 /** For tests that open every page several times, in milliseconds. */
-const pageLoadsTimeout = 120_000
+const pageLoadsTimeout = 480_000
 
 layer(Browser.layer, { excludeTestServices: true })("nsqadmin's pages", (it) => {
   it.effect("each page opens at its address, with and without a base path", () =>

@@ -68,9 +68,9 @@ const until = (
     Effect.repeat({ until: (addresses) => [...addresses].sort().join() === [...expected].sort().join() }),
     Effect.asVoid,
     Effect.timeoutOrElse({
-      duration: "15 seconds",
+      duration: "1 minute",
       orElse: () =>
-        Effect.die(new Error(`discovery did not emit ${expected.join()} within 15 seconds; last: ${last?.join()}`))
+        Effect.die(new Error(`discovery did not emit ${expected.join()} within a minute; last: ${last?.join()}`))
     })
   )
 }

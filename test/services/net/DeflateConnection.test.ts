@@ -93,7 +93,7 @@ describe("a connection inside deflate", () => {
         for (let at = 0; at < stream.length; at += size) client.write(stream.subarray(at, at + size))
         assert.isTrue((yield* readBytes(connection, content.length)).equals(content), `cut every ${size}`)
       }
-    }).pipe(Effect.provide(MemoryTransport.layer)), 60_000)
+    }).pipe(Effect.provide(MemoryTransport.layer)), 240_000)
 
   it.effect("a deflate connection ends when the client ends the connection or the stream", () =>
     Effect.gen(function*() {
@@ -138,6 +138,6 @@ describe("a connection inside deflate", () => {
         }
         assert.isBelow(most, 100 * 1024 * 1024)
       }).pipe(Effect.provide(MemoryTransport.layer)),
-    60_000
+    240_000
   )
 })

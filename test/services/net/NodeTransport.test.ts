@@ -339,6 +339,6 @@ describe("a broker on real sockets", () => {
         assert.strictEqual(channel.inFlightCount, 0)
         assert.strictEqual(topic.messageCount, 400)
       }).pipe(Effect.provide(Layer.mergeAll(broker, quiet))),
-    60_000
+    240_000
   )
 })

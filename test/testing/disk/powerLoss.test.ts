@@ -314,7 +314,7 @@ describe("the content of files after a power loss", () => {
           }
         }
       }).pipe(Effect.provide(FaultyDisk.layer, { local: true })),
-    { timeout: 60_000, arbitrary: { runs: 500, size: 30 } }
+    { timeout: 240_000, arbitrary: { runs: 500, size: 30 } }
   )
 })
 

@@ -22,7 +22,7 @@ describe("a channel behaves as its model, whatever happens in whatever order", (
       `a channel behaves like its model with ${name}`,
       { ...settings("memory", memQueueSize), steps },
       ({ steps, ...settings }) => Effect.provide(run(settings, steps), quietly),
-      { arbitrary: { runs: 400, size: 60, maxShrinks: 3000 }, timeout: 60_000 }
+      { arbitrary: { runs: 400, size: 60, maxShrinks: 3000 }, timeout: 240_000 }
     )
   }
 
@@ -32,7 +32,7 @@ describe("a channel behaves as its model, whatever happens in whatever order", (
         `a channel of a ${durability} topic behaves like its model with ${name}, and keeps delays over restarts and kills`,
         { ...settings(durability, memQueueSize), steps },
         ({ steps, ...settings }) => Effect.provide(run(settings, steps), quietly),
-        { arbitrary: { runs: 100, size: 60, maxShrinks: 3000 }, timeout: 60_000 }
+        { arbitrary: { runs: 100, size: 60, maxShrinks: 3000 }, timeout: 240_000 }
       )
     }
   }

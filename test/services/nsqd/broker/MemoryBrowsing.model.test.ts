@@ -152,7 +152,7 @@ describe("pages of a memory topic's messages", () => {
       `no message is shown twice while the channel goes on between pages, with ${name}`,
       { ...settings(memQueueSize), steps },
       ({ steps, ...settings }) => Effect.provide(run(settings, steps, { hasFiles: true, look: paging() }), quietly),
-      { arbitrary: { runs: 150, size: 60, maxShrinks: 2000 }, timeout: 60_000 }
+      { arbitrary: { runs: 150, size: 60, maxShrinks: 2000 }, timeout: 240_000 }
     )
   }
 })
@@ -166,7 +166,7 @@ describe("the browser shows the contents of memory topics and channels", () => {
         }`,
         { ...settings(memQueueSize), steps },
         ({ steps, ...settings }) => Effect.provide(run(settings, steps, { hasFiles, look: comparing() }), quietly),
-        { arbitrary: { runs: 100, size: 60, maxShrinks: 2000 }, timeout: 60_000 }
+        { arbitrary: { runs: 100, size: 60, maxShrinks: 2000 }, timeout: 240_000 }
       )
     }
   }

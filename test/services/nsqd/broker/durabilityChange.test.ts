@@ -185,7 +185,7 @@ describe("a topic whose durability differs at the next start", () => {
             )
           }
         }).pipe(Effect.provide(FaultyDisk.layer)),
-      60_000
+      240_000
     )
   }
 })
@@ -379,7 +379,7 @@ describe("a topic whose durability is changed at run time", () => {
             if (isDone) assert.isAbove(operation, 10)
           }
         }).pipe(Effect.provide(FaultyDisk.layer)),
-      60_000
+      240_000
     )
   }
 })

@@ -106,7 +106,7 @@ describe("limits and dead letters", () => {
         Effect.provide(brokerWith({ memQueueSize })),
         Effect.orDie
       ),
-    { arbitrary: { runs: 60 }, timeout: 120_000 }
+    { arbitrary: { runs: 60 }, timeout: 480_000 }
   )
 
   it.effect.prop(
@@ -121,6 +121,6 @@ describe("limits and dead letters", () => {
           yield* broker.stop
         }
       }).pipe(Effect.provide(durable)),
-    { arbitrary: { runs: 60 }, timeout: 120_000 }
+    { arbitrary: { runs: 60 }, timeout: 480_000 }
   )
 })

@@ -68,7 +68,7 @@ describe("the recovery of a segment", () => {
           }
         }
       }),
-    60_000
+    240_000
   )
 
   it.effect("finds no record without an epoch", () =>

@@ -51,7 +51,7 @@ describe("the blocks of a state file", () => {
           for (const pieceBytes of [16, 17, 64, 300]) assert.deepStrictEqual(yield* read(bytes, pieceBytes), whole)
         }
       }),
-    60_000
+    240_000
   )
 
   it.effect("a checkpoint is complete with its last part, unless a part before cannot be read", () =>

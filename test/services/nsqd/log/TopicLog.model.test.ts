@@ -448,7 +448,7 @@ describe("a log behaves as its model, whatever crashes", () => {
             }
             if (seeds.length === histories) assert.isAtLeast(crashes, 2500)
           }),
-        120_000
+        480_000
       )
     }
   }

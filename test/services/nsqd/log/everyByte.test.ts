@@ -109,7 +109,7 @@ describe("a damaged log", () => {
           }
         }
       }),
-    60_000
+    240_000
   )
 
   it.effect(
@@ -131,7 +131,7 @@ describe("a damaged log", () => {
         const { a, b, reports } = yield* restart(withBytes(content, older, Buffer.alloc(0)))
         assert.deepStrictEqual([a, b, reports], [unfinished, all, []])
       }),
-    60_000
+    240_000
   )
 
   it.effect("a file that is cut anywhere loses what was behind, and starts the log", () =>
@@ -148,5 +148,5 @@ describe("a damaged log", () => {
           else if (missing.length > 0 && path !== segments.at(-1)) assert.isNotEmpty(reports, where)
         }
       }
-    }), 60_000)
+    }), 240_000)
 })

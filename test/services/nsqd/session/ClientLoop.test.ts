@@ -404,7 +404,7 @@ describe("the end of a connection", () => {
       yield* until(() => Array.from(clients.all()).length === 0)
       assert.strictEqual(found.subscriptions.length, 0)
       assert.strictEqual(found.inFlightCount, 0)
-    }).pipe(Effect.provide(brokerWith())), 60_000)
+    }).pipe(Effect.provide(brokerWith())), 240_000)
 })
 
 describe("publishing", () => {

@@ -187,7 +187,7 @@ describe("a disk queue whose disk fails and whose process dies", () => {
         assert.deepStrictEqual(found.filter((number) => world.settled.has(number)), [])
         assert.deepStrictEqual([...world.repeated], [])
       }).pipe(Effect.provide(layer)),
-    { timeout: 120_000, arbitrary: { runs: 3000, size: 60 } }
+    { timeout: 480_000, arbitrary: { runs: 3000, size: 60 } }
   )
 
   it.effect("a failed append does not make finished messages come back after a loss of power", () =>

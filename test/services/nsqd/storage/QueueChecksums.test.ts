@@ -96,7 +96,7 @@ describe("a disk queue with checksums", () => {
         })
         assertDelivered(found, at, at + 1)
       }).pipe(Effect.provide(layer)),
-    { timeout: 60_000, arbitrary: { runs: 400 } }
+    { timeout: 240_000, arbitrary: { runs: 400 } }
   )
 
   it.effect.prop(
@@ -111,7 +111,7 @@ describe("a disk queue with checksums", () => {
         )
         assertDelivered(found, ...everyCut(from, to))
       }).pipe(Effect.provide(layer)),
-    { timeout: 60_000, arbitrary: { runs: 400 } }
+    { timeout: 240_000, arbitrary: { runs: 400 } }
   )
 
   it.effect("everything except the record that seems to have lost its neighbour's byte is delivered", () =>
@@ -132,7 +132,7 @@ describe("a disk queue with checksums", () => {
         const found = yield* readDamaged(groups, (content) => content.fill(value, from, to))
         assertDelivered(found, from, to)
       }).pipe(Effect.provide(layer)),
-    { timeout: 60_000, arbitrary: { runs: 400 } }
+    { timeout: 240_000, arbitrary: { runs: 400 } }
   )
 
   it.effect("a file with a damaged record is renamed together with its checksums", () =>
