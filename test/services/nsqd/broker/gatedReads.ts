@@ -1,6 +1,6 @@
-/** A disk whose reads a test can hold. */
+/** Disks whose reads or writes a test can hold. */
 import { Effect, Latch } from "effect"
-import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
+import { Disk, type DiskFile } from "../../../../src/services/nsqd/disk/Disk.ts"
 
 /** The disk of the environment, whose reads wait while `reads` is closed. */
 export const gatedReads = Effect.gen(function*() {
@@ -15,6 +15,25 @@ export const gatedReads = Effect.gen(function*() {
           ...file,
           read: (buffer, position) => Effect.andThen(reads.await, file.read(buffer, position))
         }))
+    })
+  }
+})
+
+/** The disk of the environment, whose writes to data files wait while `writes` is closed. */
+export const gatedWrites = Effect.gen(function*() {
+  const disk = yield* Disk
+  const writes = yield* Latch.make(true)
+  const gated = (file: DiskFile): DiskFile => ({
+    ...file,
+    write: (buffers, position) => Effect.andThen(writes.await, file.write(buffers, position))
+  })
+  return {
+    writes,
+    disk: Disk.of({
+      ...disk,
+      open: (path) => Effect.map(disk.open(path), gated),
+      create: (path) => Effect.map(disk.create(path), gated),
+      openExisting: (path) => Effect.map(disk.openExisting(path), gated)
     })
   }
 })

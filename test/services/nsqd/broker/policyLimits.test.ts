@@ -10,7 +10,7 @@ import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { FaultyDisk, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer as durable, start } from "./durable.ts"
-import { gatedReads } from "./gatedReads.ts"
+import { gatedReads, gatedWrites } from "./gatedReads.ts"
 import { brokerWith, channelOf, join, numbers, send, topicOf } from "./testing.ts"
 
 const put = (policy: Policy) => Policies.use((policies) => policies.put(policy))
@@ -105,6 +105,29 @@ describe("limits of a topic", () => {
           true,
           false
         ])
+      }))
+      yield* broker.stop
+    }).pipe(Effect.provide(durable)))
+
+  it.effect("messages count for max_depth while a channel without room in memory writes them to disk", () =>
+    Effect.gen(function*() {
+      const { disk, writes } = yield* gatedWrites
+      const broker = yield* start({ durability: "memory", memQueueSize: 1 }).pipe(Effect.provideService(Disk, disk))
+      yield* broker.run(Effect.gen(function*() {
+        yield* put({ match: "t", max_depth: 2 })
+        const channel = yield* channelOf("t", "c")
+        yield* writes.close
+        yield* send("t", "a")
+        yield* untilIdle
+        yield* send("t", "b")
+        yield* untilIdle
+        assert.deepStrictEqual([channel.depth, channel.backendDepth], [2, 0])
+        assert.strictEqual(yield* refusal(send("t", "c")), "topic t has 2 unfinished messages of 2 (max_depth)")
+        yield* writes.open
+        yield* untilIdle
+        assert.deepStrictEqual([channel.depth, channel.backendDepth], [2, 1])
+        yield* channel.empty
+        yield* send("t", "d", "e")
       }))
       yield* broker.stop
     }).pipe(Effect.provide(durable)))
