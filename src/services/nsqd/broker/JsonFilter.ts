@@ -1,7 +1,7 @@
 /** Wants bodies that are JSON with a value at a path. */
 import { Result } from "effect"
 import { type BodySearch, everywhere, matching } from "./BodySearch.ts"
-import { patternOf } from "./JsonPattern.ts"
+import { patternOf, plainNumberOf } from "./JsonPattern.ts"
 
 const valueAt = (json: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>(
@@ -41,13 +41,16 @@ export const make = (condition: string): JsonFilter | undefined => {
   const path = condition.slice(0, at).split(".")
   const wanted = condition.slice(at + 1)
   const pattern = patternOf(path, wanted)
+  const number = plainNumberOf(wanted)
+  const isWanted = (value: unknown): boolean =>
+    textOf(value) === (typeof value === "number" ? number ?? wanted : wanted)
   const search = pattern === undefined ? everywhere : matching(pattern)
   return {
     search,
     matches: (body) =>
       search(body)(0) >= 0 && mayHavePaths(body) &&
       Result.match(Result.try((): unknown => JSON.parse(body.toString())), {
-        onSuccess: (json) => textOf(valueAt(json, path)) === wanted,
+        onSuccess: (json) => isWanted(valueAt(json, path)),
         onFailure: () => false
       })
   }

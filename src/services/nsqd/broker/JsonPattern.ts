@@ -3,7 +3,7 @@
  * behind it. Other JSON rarely matches, so that only few bodies have to be parsed.
  *
  * Invariant: no JSON with the value at the path is missed, however it is written: with escapes, white space, duplicate names, and any of the
- * numbers that are the same double. Matching takes linear time: nothing behind a repetition can begin in it.
+ * numbers that are the same double; of a whole number that is rounded, by its digits alone. Matching takes linear time: nothing behind a repetition can begin in it.
  */
 const space = "[ \\t\\n\\r]*"
 
@@ -74,10 +74,23 @@ const numberOf = (text: string): string => {
 
 const isNumber = (text: string): boolean => text !== "NaN" && String(Number(text)) === text
 
+const numberSyntax = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
+/** The number as JavaScript writes it; `undefined` if the text is none. */
+export const plainNumberOf = (text: string): string | undefined =>
+  isNumber(text) ? text : numberSyntax.test(text) ? String(Number(text)) : undefined
+
+/** Whether the text is a whole number that JavaScript rounds, such as an id of 64 bits: it is looked for by its digits. */
+const isRounded = (text: string): boolean => /^-?\d+$/.test(text) && String(Number(text)) !== text && text !== "-0"
+
+const numberFormsOf = (wanted: string, plain: string): string =>
+  isRounded(wanted) ? `${bytesOf(wanted)}(?![\\d.eE])` : numberOf(plain)
+
 const valueOf = (wanted: string): string => {
   const forms = [stringOf(wanted)]
   if (wanted === "true" || wanted === "false" || wanted === "null") forms.push(wanted)
-  if (isNumber(wanted)) forms.push(numberOf(wanted))
+  const plain = plainNumberOf(wanted)
+  if (plain !== undefined) forms.push(numberFormsOf(wanted, plain))
   return `(?:${forms.join("|")})`
 }
 
@@ -92,6 +105,6 @@ export const patternOf = (path: ReadonlyArray<string>, wanted: string): RegExp |
   const name = path.at(-1) ?? ""
   if (!isPlain(name) || !isPlain(wanted) || name.length > maxCharacters) return undefined
   // The length of an array is not written in it.
-  if (name === "length" && isNumber(wanted)) return undefined
+  if (name === "length" && plainNumberOf(wanted) !== undefined) return undefined
   return new RegExp(`${nameOf(name)}${space}${valueOf(wanted)}`, "g")
 }

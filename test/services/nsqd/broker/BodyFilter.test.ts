@@ -41,8 +41,18 @@ const at = (json: unknown, path: ReadonlyArray<string>): unknown =>
 
 const parse = (body: Buffer) => Result.try((): unknown => JSON.parse(body.toString()))
 
+/** A whole number that JavaScript rounds is looked for by its digits. */
+const isSameNumber = (body: Buffer, value: number, wanted: string): boolean => {
+  const isRounded = /^-?\d+$/.test(wanted) && wanted !== "-0" && String(Number(wanted)) !== wanted
+  return String(value) === String(Number(wanted)) &&
+    (!isRounded || new RegExp(`(?<![\\d.-])${wanted}(?![\\d.eE])`).test(body.toString()))
+}
+
 const hasValue = (body: Buffer, path: ReadonlyArray<string>, wanted: string): boolean => {
   const value = Result.getOrUndefined(Result.map(parse(body), (json) => at(json, path)))
+  if (typeof value === "number" && /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(wanted)) {
+    return isSameNumber(body, value, wanted)
+  }
   return value !== undefined && (value === null || typeof value !== "object") && String(value) === wanted
 }
 
@@ -311,6 +321,21 @@ describe("filters of bodies", () => {
       }),
     { arbitrary: { runs: 1000 } }
   )
+
+  it("a number is found in any form of JSON, and a whole number that JavaScript rounds by its digits alone", () => {
+    const bodies = ["{\"a\":1.5}", "{\"a\":1.50}", "{\"a\":15e-1}", "{\"a\":\"1.50\"}"].map((text) => Buffer.from(text))
+    assert.deepStrictEqual(found(filterOf({ json: "a=1.5" }), bodies), [0, 1, 2])
+    assert.deepStrictEqual(found(filterOf({ json: "a=1.50" }), bodies), [0, 1, 2, 3])
+    assert.deepStrictEqual(found(filterOf({ json: "a=15E-1" }), bodies), [0, 1, 2])
+    const ids = ["1234567890123456788", "1234567890123456789", "12345678901234567890", "\"1234567890123456789\""].map((
+      id
+    ) => Buffer.from(`{"user":{"id": ${id}}}`))
+    assert.deepStrictEqual(found(filterOf({ json: "user.id=1234567890123456789" }), ids), [1, 3])
+    assert.deepStrictEqual(found(filterOf({ json: "a=-0" }), [Buffer.from("{\"a\":-0}"), Buffer.from("{\"a\":0}")]), [
+      0,
+      1
+    ])
+  })
 
   it("the length of an array, an element of an array and a name with a number are found", () => {
     const bodies = ["{\"a\":[1,2,3]}", "{\"a\":{\"length\":3}}", "{\"a\":{\"1\":2}}", "[2]"].map((text) =>
