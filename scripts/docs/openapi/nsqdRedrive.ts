@@ -51,6 +51,7 @@ export const redrives: ReadonlyArray<Endpoint> = [
       topicNotFound,
       failure(400, "INVALID_ARG_CHANNEL", "not a valid name of a channel"),
       failure(400, "MISSING_ARG_CHANNEL", "the topic has several channels"),
+      failure(400, "INVALID_ARG_ID: <reason>", "not the id of a message"),
       failure(400, "INVALID_ARG_TO: <reason>", "not a valid name of a topic, or the topic itself"),
       failure(400, "INVALID_ARG_RATE: <reason>", "not a number of messages"),
       failure(400, "INVALID_ARG_JSON: <reason>", "not a path and a value"),

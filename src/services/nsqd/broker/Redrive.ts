@@ -77,10 +77,15 @@ export const redrive = Effect.fnUntraced(function*(
   turns: Turns,
   counts: RedriveCounts
 ): Effect.fn.Return<void, BrokerError | StorageError> {
-  /** The log, which keeps its sequences when it is opened with another durability. */
+  /** The log, which keeps its sequences when it is opened with another durability. Fails when the channel, or its topic, is deleted. */
   const currentLog = Effect.andThen(
     channel.moved,
-    Effect.suspend(() => {
+    Effect.suspend((): Effect.Effect<TopicLog, BrokerError> => {
+      if (channel.exiting) {
+        return Effect.fail(
+          brokerError(BrokerErrorReason.MissingChannel({ topic: channel.topic, channel: channel.name }))
+        )
+      }
       const log = logNow()
       return log === undefined
         ? Effect.fail(brokerError(BrokerErrorReason.NotDurable({ topic: channel.topic })))

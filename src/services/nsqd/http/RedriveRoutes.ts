@@ -2,7 +2,8 @@
  * `/topic/redrive` (docs/protocol/http.md#redrive): publishes dead letters again, says how far that is, and cancels it. One redrive of
  * a topic runs at a time.
  */
-import { Cause, Clock, Effect, Exit, Fiber, type Scope, Semaphore } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Schema, type Scope, Semaphore } from "effect"
+import { MessageId } from "../../../protocol/client/Message.ts"
 import { ChannelName, isChannelName, isTopicName } from "../../../protocol/client/Names.ts"
 import type { RedriveProgress } from "../../../protocol/http/RedriveResponse.ts"
 import { Turns } from "../../core/Turns.ts"
@@ -22,6 +23,8 @@ const usualChannel = ChannelName.make("redrive")
 
 /** Redrives that have ended and are remembered. */
 const maxRemembered = 1000
+
+const isMessageId = Schema.is(MessageId)
 
 interface Job {
   readonly fiber: Fiber.Fiber<void>
@@ -58,6 +61,10 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
         if (to !== undefined && (!isTopicName(to) || to === topic.name)) {
           return yield* fail(400, "INVALID_ARG_TO: must be the name of another topic")
         }
+        const id = query.get("id")
+        if (id !== undefined && !isMessageId(id)) {
+          return yield* fail(400, "INVALID_ARG_ID: must be the id of a message, which has 16 hexadecimal digits")
+        }
         const rateText = query.get("rate") ?? "0"
         const rate = /^\d{1,9}$/.test(rateText)
           ? Number(rateText)
@@ -70,7 +77,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
         const startedAt = Math.floor((yield* Clock.currentTimeMillis) / 1000)
         let ended: Pick<RedriveProgress, "state" | "ended_at" | "error"> = { state: "running", ended_at: 0 }
         const run = redrive(
-          { log: () => topic.log, channel, id: query.get("id"), filter, to, rate },
+          { log: () => topic.log, channel, id, filter, to, rate },
           (to, bodies) => publisher.publish(to, bodies, 0),
           turns,
           counts

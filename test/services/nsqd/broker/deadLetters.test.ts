@@ -1,6 +1,6 @@
 /** Dead letters: messages that reach the limit of attempts, are rejected or have no room, in memory and in a log. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Exit, Fiber, Result } from "effect"
 import { TestClock } from "effect/testing"
 import { Broker, Policies, publish, Publisher } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
@@ -460,7 +460,7 @@ describe("a redrive beside a consumer", () => {
     }).pipe(Effect.provide(durable)))
 })
 
-describe("a redrive while the durability of its topic changes", () => {
+describe("a redrive while its topic changes", () => {
   /** Redrives four messages, one per second; `change` runs after the first. Returns how many were published, and the failure. */
   const changing = <E, R>(change: Effect.Effect<void, E, R>) =>
     Effect.gen(function*() {
@@ -514,4 +514,21 @@ describe("a redrive while the durability of its topic changes", () => {
       })).pipe(Effect.scoped)
       yield* broker.stop
     }).pipe(Effect.provide(durable)))
+
+  for (const what of ["channel", "topic"] as const) {
+    it.effect(`the redrive fails when its ${what} is deleted, because the other messages are gone`, () =>
+      Effect.gen(function*() {
+        const broker = yield* start({ durability: "written" })
+        yield* broker.run(Effect.gen(function*() {
+          const { deleteChannel, deleteTopic } = yield* Broker
+          const { ended, messageCount } = yield* changing(
+            what === "channel" ? deleteChannel("t.dlq", "c") : deleteTopic("t.dlq")
+          )
+          assert.strictEqual(messageCount, 1)
+          const failure = Result.getOrThrow(Exit.findError(ended))
+          assert.strictEqual(failure.message, "channel t.dlq:c does not exist")
+        })).pipe(Effect.scoped)
+        yield* broker.stop
+      }).pipe(Effect.provide(durable)))
+  }
 })

@@ -114,6 +114,12 @@ describe("/topic/redrive", () => {
         yield* begin(api, "&regex=("),
         refusal(400, "INVALID_ARG_REGEX: must be a regular expression in the syntax of RE2")
       )
+      for (const id of ["", "one", "0123456789abcdeg"]) {
+        assert.strictEqual(
+          yield* begin(api, `&id=${id}`),
+          refusal(400, "INVALID_ARG_ID: must be the id of a message, which has 16 hexadecimal digits")
+        )
+      }
       assert.strictEqual(yield* begin(api, "&channel=$"), refusal(400, "INVALID_ARG_CHANNEL"))
       assert.strictEqual(yield* line(api, "GET", "/topic/redrive?topic=t.dlq"), refusal(404, "REDRIVE_NOT_FOUND"))
       assert.strictEqual(yield* line(api, "POST", "/topic/redrive?topic=none"), refusal(404, "TOPIC_NOT_FOUND"))
