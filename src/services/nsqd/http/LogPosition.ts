@@ -8,7 +8,14 @@ import type { Topic } from "../broker/Topic.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 
-const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
+const timePattern = /^(\d{4}-\d\d-\d\d)T(?!24)\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
+
+/** Returns a time in ms since the Unix epoch; NaN if the text is none. JavaScript takes 30 February for a day in March. */
+const millisOf = (text: string): number => {
+  const day = timePattern.exec(text)?.[1]
+  const midnight = day === undefined ? NaN : Date.parse(day)
+  return Number.isNaN(midnight) || new Date(midnight).toISOString().slice(0, 10) !== day ? NaN : Date.parse(text)
+}
 
 /** Fails because of a topic without a log. */
 export const notDurable = ({ name }: Topic): HttpFailure =>
@@ -38,6 +45,6 @@ export const sequenceOf = (
   if (text === "beginning") return Effect.succeed(log.history.start)
   if (text === "end") return Effect.succeed(log.handed)
   if (/^\d{1,15}$/.test(text)) return Effect.succeed(Number(text))
-  const millis = timePattern.test(text) ? Date.parse(text) : NaN
+  const millis = millisOf(text)
   return Number.isNaN(millis) ? Effect.fail(fail(400, `${code}: ${rule}`)) : log.history.sequenceAt(millis)
 }

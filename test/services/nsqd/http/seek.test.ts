@@ -63,7 +63,17 @@ describe("/channel/seek", () => {
       assert.strictEqual(yield* seek("topic=none&channel=c&to=end"), refusal(404, "TOPIC_NOT_FOUND"))
       assert.strictEqual(yield* seek("topic=t&channel=none&to=end"), refusal(404, "CHANNEL_NOT_FOUND"))
       assert.strictEqual(yield* seek("topic=t&channel=c"), refusal(400, "MISSING_ARG_TO"))
-      for (const to of ["", "-1", "yesterday", "2026-13-01T00:00:00Z", "1234567890123456"]) {
+      for (
+        const to of [
+          "",
+          "-1",
+          "yesterday",
+          "2026-13-01T00:00:00Z",
+          "2026-02-30T00:00:00Z",
+          "2026-02-28T24:00:00Z",
+          "1234567890123456"
+        ]
+      ) {
         assert.strictEqual(yield* seek(`topic=t&channel=c&to=${to}`), refusal(400, `INVALID_ARG_TO${rule}`))
       }
       assert.strictEqual(yield* seek("topic=t&channel=c&to=1&preview=maybe"), refusal(400, "INVALID_ARG_PREVIEW"))
