@@ -67,6 +67,9 @@ export interface FiguresOfNode {
 /** The result of a query, or the errors of all daemons if all failed. */
 type Query<A> = Effect.Effect<Gathered.Gathered<A>, ClusterError>
 
+/** Time for the other daemons to reply when one has replied to a question that it can settle. */
+const moment = "100 millis"
+
 const sorted = (names: Iterable<string>): ReadonlyArray<string> => [...new Set(names)].sort()
 
 /**
@@ -83,7 +86,8 @@ export class Cluster extends Context.Service<Cluster, {
   /** All nsqds. */
   readonly nodes: Query<ReadonlyArray<KnownNode>>
   /**
-   * The nsqd at `host:port` of its HTTP API; undefined if no daemon lists it. Without nsqlookupds no other nsqd delays the result.
+   * The nsqd at `host:port` of its HTTP API; undefined if no daemon lists it. Daemons that do not respond do not delay the result if
+   * another one lists it.
    */
   readonly node: (address: string) => Query<KnownNode | undefined>
   /** The nsqds that have the topic. */
@@ -147,16 +151,25 @@ export class Cluster extends Context.Service<Cluster, {
       const namedBy = <Producer>(
         schema: Schema.Codec<{ readonly producers: ReadonlyArray<Producer> }, unknown>,
         addresses: ReadonlyArray<string>,
-        path: string
+        path: string,
+        each: (response: Named<Producer>) => Effect.Effect<void> = () => Effect.void
       ): Query<ReadonlyArray<Named<Producer>>> =>
         Gathered.query(addresses, "nsqlookupd", (lookupd) =>
           Effect.gen(function*() {
             const { producers } = yield* daemons.get(schema, lookupd, path)
-            return { lookupd, origin: yield* originBy(lookupd), producers }
+            const response = { lookupd, origin: yield* originBy(lookupd), producers }
+            yield* each(response)
+            return response
           }))
 
-      const lookupdNodes = (addresses: ReadonlyArray<string>): Query<ReadonlyArray<KnownNode>> =>
-        Effect.map(namedBy(LookupResponse.Nodes, addresses, "/nodes"), (gathered) => Gathered.map(gathered, mergeNodes))
+      const lookupdNodes = (
+        addresses: ReadonlyArray<string>,
+        each?: (response: Named<LookupResponse.Node>) => Effect.Effect<void>
+      ): Query<ReadonlyArray<KnownNode>> =>
+        Effect.map(
+          namedBy(LookupResponse.Nodes, addresses, "/nodes", each),
+          (gathered) => Gathered.map(gathered, mergeNodes)
+        )
 
       /** Very old nsqds omit their address from `/info`: the requested address replaces it. */
       const withAddress = (info: Info, address: string): Info => {
@@ -178,33 +191,37 @@ export class Cluster extends Context.Service<Cluster, {
         return [nodeAddress(named) === address ? named : { ...named, origin: yield* originBy(address) }]
       })
 
-      const nsqdNodes = (addresses: ReadonlyArray<string>, filter: StatsFilter): Query<ReadonlyArray<KnownNode>> =>
+      const nsqdNodes = (
+        addresses: ReadonlyArray<string>,
+        filter: StatsFilter,
+        each: (nodes: ReadonlyArray<KnownNode>) => Effect.Effect<void> = () => Effect.void
+      ): Query<ReadonlyArray<KnownNode>> =>
         Effect.map(
-          Gathered.query(addresses, "nsqd", (address) => nsqdNode(address, filter)),
+          Gathered.query(addresses, "nsqd", (address) => Effect.tap(nsqdNode(address, filter), each)),
           (gathered) => Gathered.map(gathered, (nodes) => nodes.flat())
         )
 
       const named = (nodes: ReadonlyArray<KnownNode>, address: string): KnownNode | undefined =>
         nodes.find((node) => nodeAddress(node) === address)
 
-      /** All nsqds are requested, because the address that an nsqd announces may differ from the configured one. */
-      const nsqdNamed = Effect.fnUntraced(function*(address: string, addresses: ReadonlyArray<string>) {
-        const found = yield* Deferred.make<KnownNode>()
-        const all = Gathered.query(
-          addresses,
-          "nsqd",
-          (one) =>
-            Effect.tap(nsqdNode(one, { clients: false }), (nodes) => {
-              const node = named(nodes, address)
-              return node === undefined ? Effect.void : Deferred.succeed(found, node)
-            })
-        )
+      /** Requests nsqds from each daemon. Once one has listed that at `address`, the others have a moment to reply. */
+      const firstNamed = Effect.fnUntraced(function*(
+        address: string,
+        query: (
+          found: (nodes: ReadonlyArray<KnownNode>) => Effect.Effect<void>
+        ) => Query<ReadonlyArray<KnownNode>>
+      ) {
+        const known = yield* Deferred.make<KnownNode>()
+        const found = (nodes: ReadonlyArray<KnownNode>) => {
+          const node = named(nodes, address)
+          return node === undefined ? Effect.void : Effect.asVoid(Deferred.succeed(known, node))
+        }
         return yield* Effect.raceFirst(
-          Effect.map(Deferred.await(found), (value): Gathered.Gathered<KnownNode | undefined> => ({
-            value,
-            failures: []
-          })),
-          Effect.map(all, (gathered) => Gathered.map(gathered, (nodes) => named(nodes.flat(), address)))
+          Effect.map(query(found), (gathered) => Gathered.map(gathered, (nodes) => named(nodes, address))),
+          Effect.map(
+            Effect.tap(Deferred.await(known), () => Effect.sleep(moment)),
+            (value): Gathered.Gathered<KnownNode | undefined> => ({ value, failures: [] })
+          )
         )
       })
 
@@ -324,11 +341,9 @@ export class Cluster extends Context.Service<Cluster, {
         node: (address) =>
           bySources(
             (addresses) =>
-              Effect.map(
-                lookupdNodes(addresses),
-                (gathered) => Gathered.map(gathered, (nodes) => named(nodes, address))
-              ),
-            (addresses) => nsqdNamed(address, addresses)
+              firstNamed(address, (found) => lookupdNodes(addresses, (response) => found(mergeNodes([response])))),
+            // All are requested, because the address that an nsqd announces may differ from the configured one.
+            (addresses) => firstNamed(address, (found) => nsqdNodes(addresses, { clients: false }, found))
           ),
         producers: (topic) =>
           bySources(

@@ -38,6 +38,7 @@ import type { Mutes } from "./Mutes.ts"
 import * as NodesHandlers from "./NodesHandlers.ts"
 import type { Notifications } from "./Notifications.ts"
 import { type CheckedOptions, NsqadminOptions } from "./NsqadminOptions.ts"
+import { Patience } from "./Patience.ts"
 import * as Peer from "./Peer.ts"
 import * as PoliciesHandlers from "./PoliciesHandlers.ts"
 import type { Redrives } from "./Redrives.ts"
@@ -46,6 +47,7 @@ import type { StoredMessages } from "./StoredMessages.ts"
 import type { TailFeed } from "./TailFeed.ts"
 import type { TestMessage } from "./TestMessage.ts"
 import * as TopicsHandlers from "./TopicsHandlers.ts"
+import * as Upstream from "./Upstream.ts"
 import type { WebAssets } from "./WebAssets.ts"
 
 type App<E, R> = Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
@@ -183,6 +185,7 @@ export type Services =
   | Mutes
   | ClusterPolicies
   | Notifications
+  | Patience
   | Redrives
   | StoredMessages
   | TailFeed
@@ -205,6 +208,7 @@ export const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Ro
   const { proxyGraphite, sampleInterval } = yield* NsqadminOptions
   const { basePath } = checked
   const metrics = yield* AdminMetrics
+  const { isExpected } = yield* Patience
   const standard = [...Endpoints.ofApi(), ...AdminRoutes.endpoints(proxyGraphite)]
   const taken = own.find((route) => standard.some(({ method, path }) => method === route.method && path === route.path))
   if (taken !== undefined) return yield* refusedValue(`the route ${taken.method} ${taken.path} exists already`)
@@ -221,6 +225,7 @@ export const make = Effect.fnUntraced(function*(own: ReadonlyArray<HttpRouter.Ro
     compressed,
     logged(metrics.responded, `${basePath}/metrics`),
     Effect.map(secured),
+    Effect.provideService(Upstream.IsExpected, isExpected),
     Effect.provideService(HttpPlatform.HttpPlatform, yield* HttpPlatform.HttpPlatform)
   )
   return { basePath, app } satisfies Handler

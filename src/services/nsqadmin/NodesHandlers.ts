@@ -6,7 +6,6 @@ import { AdminApi, Tombstone } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, NotFound } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
-import { nodeAddress } from "../cluster/KnownNode.ts"
 import { splitAddress } from "../net/Transport.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import * as JsonBody from "./JsonBody.ts"
@@ -35,8 +34,7 @@ export const layer = HttpApiBuilder.group(
     }))
 
     const get = Effect.fnUntraced(function*(address: string, topic?: string) {
-      const nodes = yield* Upstream.query("get producers", cluster.nodes)
-      const node = nodes.value.find((node) => nodeAddress(node) === address)
+      const { failures, value: node } = yield* Upstream.query("get producers", cluster.node(address))
       if (node === undefined) return yield* Effect.fail(NotFound.make({ message: "NODE_NOT_FOUND" }))
       const stats = yield* Upstream.query(
         "get nsqd stats",
@@ -48,7 +46,7 @@ export const layer = HttpApiBuilder.group(
         topics,
         total_messages: total(topics, ({ message_count }) => message_count),
         total_clients: total(topics, ({ channels }) => total(channels, ({ clients }) => clients?.length ?? 0)),
-        message: Upstream.warning(nodes.failures)
+        message: Upstream.warning(failures)
       }
     })
 

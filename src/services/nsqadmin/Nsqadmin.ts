@@ -39,6 +39,7 @@ import { pathsOf, ShownCluster } from "./NamedClusters.ts"
 import { Notifications } from "./Notifications.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import * as Options from "./NsqadminOptions.ts"
+import { Patience } from "./Patience.ts"
 import { Redrives } from "./Redrives.ts"
 import { Sampler } from "./Sampler.ts"
 import { StoredMessages } from "./StoredMessages.ts"
@@ -165,7 +166,8 @@ const start = Effect.fnUntraced(function*(given: Pieces) {
       Layer.provideMerge(pieces.actions),
       Layer.provide(pieces.transport),
       Layer.provideMerge(pieces.cluster),
-      Layer.provide([ClusterSources.layer(sources), NodeDaemonHttp.layer({ ...options, userAgent }, checked.tls)]),
+      Layer.provide([ClusterSources.layer(sources), Patience.layer]),
+      Layer.provide(NodeDaemonHttp.layer({ ...options, userAgent }, checked.tls)),
       Layer.provide([
         Layer.succeed(DaemonNetworks, checked.daemonNetworks),
         Layer.succeed(Checked, { ...checked, basePath }),

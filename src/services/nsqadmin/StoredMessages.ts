@@ -13,6 +13,7 @@ import { DaemonHttp } from "../http/DaemonHttp.ts"
 import type { HttpError } from "../http/HttpError.ts"
 import * as KnownNodes from "./KnownNodes.ts"
 import * as NodeRefusals from "./NodeRefusals.ts"
+import { IsRead } from "./Patience.ts"
 import * as Upstream from "./Upstream.ts"
 
 /** The messages to show, as the parameters of nsqd's `GET /messages`. */
@@ -64,10 +65,7 @@ const checkNames = (topic: string, channel: string | undefined): Effect.Effect<v
 
 /** Logs the failure of a request and returns the response to it. */
 const failed = (what: string) => (error: HttpError): Effect.Effect<never, Failure> =>
-  Effect.andThen(
-    Effect.logWarning(`failed to ${what} - ${error.message}`),
-    Effect.fail(NodeRefusals.failureOf(error))
-  )
+  Effect.andThen(Upstream.logFailure(what, error), Effect.fail(NodeRefusals.failureOf(error)))
 
 /** The messages that nsqds have stored. */
 export class StoredMessages extends Context.Service<StoredMessages, {
@@ -123,7 +121,7 @@ export class StoredMessages extends Context.Service<StoredMessages, {
           (node) =>
             Effect.result(daemons.exchange(SeekResponse, "POST", nodeAddress(node), path, undefined, originOf(node))),
           { concurrency: 64 }
-        )
+        ).pipe(Effect.provideService(IsRead, isPreview))
         const failures = results.filter(Result.isFailure).map(({ failure }) => failure)
         const [first] = failures
         if (first !== undefined && failures.length === results.length) return yield* failed("rewind channel")(first)

@@ -9,6 +9,7 @@ import { reasons } from "../cluster/ClusterError.ts"
 import { type KnownNode, nodeAddress, originOf } from "../cluster/KnownNode.ts"
 import { DaemonHttp } from "../http/DaemonHttp.ts"
 import type { HttpError } from "../http/HttpError.ts"
+import { Patience } from "./Patience.ts"
 import * as Upstream from "./Upstream.ts"
 
 /** Limit for the body: nsqd's default `--max-msg-size`. */
@@ -34,11 +35,12 @@ export class TestMessage extends Context.Service<TestMessage, {
     message: NewMessage
   ) => Effect.Effect<ActionResponse, BadRequest | UpstreamError>
 }>()("effect-nsq/admin/TestMessage") {
-  static readonly layer: Layer.Layer<TestMessage, never, Cluster | DaemonHttp> = Layer.effect(
+  static readonly layer: Layer.Layer<TestMessage, never, Cluster | DaemonHttp | Patience> = Layer.effect(
     TestMessage,
     Effect.gen(function*() {
       const cluster = yield* Cluster
       const daemons = yield* DaemonHttp
+      const { isSilent } = yield* Patience
 
       const allNodes = Effect.map(Upstream.query("get nodes", cluster.nodes), ({ value }) => value)
 
@@ -61,7 +63,10 @@ export class TestMessage extends Context.Service<TestMessage, {
         const { defer = 0, node } = message
         if (!Number.isInteger(defer) || defer < 0) return yield* refuse("INVALID_DEFER")
         const body = yield* bodyOf(message)
-        const nodes = node === undefined ? yield* producers(topic) : yield* named(node)
+        const found = node === undefined ? yield* producers(topic) : yield* named(node)
+        // Each is tried for as long as the timeout of requests.
+        const silence = (node: KnownNode): number => Number(isSilent(nodeAddress(node)))
+        const nodes = found.toSorted((a, b) => silence(a) - silence(b))
         const path = `/pub?topic=${encodeURIComponent(topic)}${defer === 0 ? "" : `&defer=${defer}`}`
         const failures: Array<HttpError> = []
         for (const node of nodes) {

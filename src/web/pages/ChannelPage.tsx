@@ -9,6 +9,7 @@ import { channelColumns, hostColumn } from "../components/figureColumns.tsx"
 import { InForce } from "../components/InForce.tsx"
 import { latencyColumns } from "../components/latency.tsx"
 import { Link } from "../components/Link.tsx"
+import { promptly } from "../components/PromptResponse.tsx"
 import { QueryResponse } from "../components/QueryResponse.tsx"
 import { Rewind } from "../components/Rewind.tsx"
 import { standardActions } from "../components/standardActions.tsx"
@@ -81,26 +82,23 @@ const Hosts = ({ channel, name, points }: {
   )
 }
 
-/** The number of the channel's dead letters, as a link to them. */
+/** The number of the channel's dead letters, as a link to them: to the topic that the policy names on the nsqds that reply promptly. */
 const DeadLetters = ({ channel, count, topic }: {
   readonly topic: string
   readonly channel: string
   readonly count: number
-}) =>
-  count === 0 ?
-    null :
-    (
-      <QueryResponse
-        of={AdminClient.query("policies", "inForce", { params: { topic }, query: { channel } })}
-        early={null}
-      >
-        {({ nodes }) => (
-          <Link to={Route.messages(Policies.deadLetterTopic(nodes, topic, channel))} className="button">
-            Dead letters: {Format.count(count)}
-          </Link>
-        )}
-      </QueryResponse>
-    )
+}) => {
+  const result = useAtomValue(
+    AdminClient.query("policies", "inForce", { params: { topic }, query: { channel, timeout: promptly } })
+  )
+  if (count === 0 || result._tag === "Initial") return null
+  const nodes = result._tag === "Success" ? result.value.nodes : []
+  return (
+    <Link to={Route.messages(Policies.deadLetterTopic(nodes, topic, channel))} className="button">
+      Dead letters: {Format.count(count)}
+    </Link>
+  )
+}
 
 const Shown = ({ channel, refresh }: { readonly channel: ChannelResponse; readonly refresh: () => void }) => {
   const { channel_name: name, paused, topic_name: topic } = channel

@@ -5,6 +5,7 @@ import { FetchHttpClient } from "effect/http"
 import { Cluster } from "../../../src/services/cluster/Cluster.ts"
 import { ClusterSources } from "../../../src/services/cluster/ClusterSources.ts"
 import * as DaemonRequests from "../../../src/services/http/DaemonRequests.ts"
+import { Patience } from "../../../src/services/nsqadmin/Patience.ts"
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { quiet } from "../nsqd/broker/testing.ts"
@@ -37,7 +38,9 @@ const daemonHttpWith = (httpClientRequestTimeout: Duration.Duration) =>
 export const daemonHttp = daemonHttpWith(Duration.seconds(5))
 
 const clusterWith = (http: typeof daemonHttp, nsqd: ReadonlyArray<string>) =>
-  Cluster.layer.pipe(Layer.provideMerge(Layer.merge(ClusterSources.layer({ lookupd: [], nsqd }), http)))
+  Cluster.layer.pipe(
+    Layer.provideMerge(Layer.merge(ClusterSources.layer({ lookupd: [], nsqd }), Layer.provide(Patience.layer, http)))
+  )
 
 /** A cluster of these nsqds. */
 export const clusterOf = (...nsqd: ReadonlyArray<string>) => clusterWith(daemonHttp, nsqd)
