@@ -4,7 +4,7 @@
  * one command. No memory is allocated for a size before it is checked and its bytes have arrived.
  *
  * Hot path: FIN is decoded without searching for its newline, bodies are views of the input, and a run of PUBs with the same
- * command line parses that line once.
+ * command line parses that line once, as does a run of HPUBs.
  */
 import type { CommandName } from "./Command.ts"
 import { commandNames } from "./Command.ts"
@@ -60,6 +60,13 @@ const isCommandName = (name: string): name is CommandName => known.has(name)
 /** Whether any of the four bytes is a space, a newline or another control character (bit trick for "byte < 0x21"). */
 const hasSeparator = (word: number): boolean => ((word - 0x21212121) & ~word & 0x80808080) !== 0
 
+/** An HPUB line, including its newline. */
+interface HpubLine {
+  readonly bytes: Buffer
+  readonly topic: TopicName
+  readonly deferMillis: number
+}
+
 /**
  * Decodes the commands of one connection.
  *
@@ -71,6 +78,8 @@ export class CommandDecoder extends CommandInput {
   /** The last PUB line, including its newline, and its topic. */
   private pubLine: Buffer | undefined
   private pubTopic: TopicName | undefined
+  /** The last HPUB line. */
+  private hpubLine: HpubLine | undefined
   /** The checked part of the MPUB at `position`, so that a body that arrives in pieces is checked once. */
   private walkedCount = 0
   private walkedBytes = 0
@@ -99,6 +108,11 @@ export class CommandDecoder extends CommandInput {
       const refused = gate.refuse("PUB")
       if (refused !== undefined) return { _tag: "Malformed", command: "PUB", error: refused }
       return this.pub(position + this.pubLine.length)
+    }
+    if (first === 72 && this.hpubLine !== undefined && this.matches(this.hpubLine.bytes, position)) {
+      const refused = gate.refuse("HPUB")
+      if (refused !== undefined) return { _tag: "Malformed", command: "HPUB", error: refused }
+      return this.withHeaders(this.hpubLine, position + this.hpubLine.bytes.length)
     }
     const lineEnd = this.findNewline()
     if (lineEnd < 0) return end - position >= maxLineLength ? { _tag: "Overlong" } : undefined
@@ -258,29 +272,34 @@ export class CommandDecoder extends CommandInput {
     return { _tag: "DPUB", topic, bodies: this.bodies(at, this.position, 0, 1, size), deferMillis }
   }
 
-  private hpub(parameters: ReadonlyArray<string>, at: number): Decoded | undefined {
+  private hpub(parameters: ReadonlyArray<string>, body: number): Decoded | undefined {
     const topic = topicParameter("HPUB", parameters, 2)
     if (typeof topic !== "string") return topic
-    const { maxMsgSize, maxReqTimeoutMillis } = this.limits
     const delay = parameters[2]
-    const deferMillis = delay === undefined ? 0 : deferParameter("HPUB", delay, maxReqTimeoutMillis)
+    const deferMillis = delay === undefined ? 0 : deferParameter("HPUB", delay, this.limits.maxReqTimeoutMillis)
     if (typeof deferMillis !== "number") return deferMillis
-    const read = readHeadersAndBody(this.buffer, at, this.end, maxMsgSize)
+    this.hpubLine = { bytes: Buffer.from(this.buffer.subarray(this.position, body)), topic, deferMillis }
+    return this.withHeaders(this.hpubLine, body)
+  }
+
+  /** Decodes the HPUB of this line whose headers start at `at`. */
+  private withHeaders({ deferMillis, topic }: HpubLine, at: number): Decoded | undefined {
+    const read = readHeadersAndBody(this.buffer, at, this.end, this.limits.maxMsgSize)
     if (typeof read === "number") {
       this.missing = read
       return this.cutOff("HPUB", "E_BAD_MESSAGE", "HPUB failed to read headers and body")
     }
     if (read._tag === "Malformed") return read
     this.position = read.end
-    const bodies = this.bodies(read.start, read.end, 0, 1, read.end - read.start - 4)
-    const { dedupKey, headers } = read
-    const withHeaders = headers.length === 0 ? bodies : { ...bodies, headers }
-    return {
-      _tag: "HPUB",
-      topic,
-      bodies: dedupKey === undefined ? withHeaders : { ...withHeaders, dedupKey },
-      deferMillis
-    }
+    const { dedupKey, headersStart } = read
+    const { bytes, start } = this.bodies(headersStart, read.end, 0, 1, 0)
+    const bodiesStart = start + read.start - headersStart
+    const bodyBytes = read.end - read.start - 4
+    const plain = { bytes, start: bodiesStart, gap: 0, count: 1, bodyBytes }
+    if (bodiesStart === start) return { _tag: "HPUB", topic, bodies: plain, deferMillis }
+    const headers = bytes.subarray(start, bodiesStart)
+    const bodies = dedupKey === undefined ? { ...plain, headers } : { ...plain, headers, dedupKey }
+    return { _tag: "HPUB", topic, bodies, deferMillis }
   }
 
   /**

@@ -4,11 +4,12 @@
  */
 import { type Malformed, malformed } from "./Decoded.ts"
 import { decodeHeaders, dedupKeyHeader, HeadersError, maxHeadersBytes, refuseOwnHeaders } from "./Headers.ts"
+import { keyAt, keyStart, noKey, notPlain } from "./PlainHeaders.ts"
 
-/** The headers, which have been checked, and where the body's size begins and the body ends. */
+/** Where the headers, which have been checked, begin; where they end and the body's size begins; and where the body ends. */
 export interface HeadersAndBody {
   readonly _tag: "HeadersAndBody"
-  readonly headers: Buffer
+  readonly headersStart: number
   /** The key in the headers. */
   readonly dedupKey: string | undefined
   readonly start: number
@@ -35,10 +36,15 @@ export const readHeadersAndBody = (
   if (size > maxMsgSize) return bad(`message too big ${size} > ${maxMsgSize}`)
   const bodyEnd = start + 4 + size
   if (end < bodyEnd) return bodyEnd - end
-  const headers = Buffer.from(buffer.subarray(at + 4, start))
-  const decoded = decodeHeaders(headers)
+  const headersStart = at + 4
+  const key = keyStart(buffer, headersStart, start)
+  if (key !== notPlain) {
+    const dedupKey = key === noKey ? undefined : keyAt(buffer, key)
+    return { _tag: "HeadersAndBody", headersStart, dedupKey, start, end: bodyEnd }
+  }
+  const decoded = decodeHeaders(buffer.subarray(headersStart, start))
   if (decoded instanceof HeadersError) return bad(decoded.message)
   const refused = refuseOwnHeaders(decoded)
   if (refused !== undefined) return bad(refused.message)
-  return { _tag: "HeadersAndBody", headers, dedupKey: decoded[dedupKeyHeader], start, end: bodyEnd }
+  return { _tag: "HeadersAndBody", headersStart, dedupKey: decoded[dedupKeyHeader], start, end: bodyEnd }
 }
