@@ -1,5 +1,6 @@
 /**
- * Builds `dist/bin`: bundles each program by itself into few files so that it starts fast; and `dist/licenses.md`.
+ * Builds `dist/bin`: bundles each program by itself into few files so that it starts fast, and writes the executable that loads it;
+ * and `dist/licenses.md`.
  * `scripts/library.ts` builds the library.
  */
 import * as esbuild from "esbuild"
@@ -23,11 +24,11 @@ const programs = [
 ]
 const bin = Path.join(root, "dist", "bin")
 
-/** Builds one program. */
+/** Builds one program, which its executable loads. */
 const bundle = (program: string) =>
   esbuild.build({
     ...settings,
-    entryPoints: [{ in: `src/programs/${program}.ts`, out: program }],
+    entryPoints: [{ in: `src/programs/${program}.ts`, out: `chunks/${program}` }],
     outdir: bin,
     outExtension: { ".js": ".mjs" },
     // Puts dynamic imports into separate files, so that they are not read at startup.
@@ -35,11 +36,35 @@ const bundle = (program: string) =>
     chunkNames: "chunks/[name]-[hash]",
     format: "esm",
     target: "node22.19",
-    banner: { js: "#!/usr/bin/env node" },
     metafile: true,
     // Native code that the first client with compression loads; the sketches that only percentiles load; and modules of Effect's
     // HTTP client for features that are not used here.
     external: ["snappy", "@node-rs/crc32", "@datadog/sketches-js", "undici"]
+  })
+
+/**
+ * Builds the executable of a program. It says what is needed to run the program on an old Node, which reads no other file: it would
+ * not understand the others, or fail in them with their minified text.
+ */
+const launcher = (program: string) =>
+  esbuild.build({
+    absWorkingDir: root,
+    stdin: {
+      contents: `import { refusalOf } from "./nodeVersion.ts"
+const refusal = refusalOf("${program}", process.version)
+if (refusal === undefined) import("./chunks/${program}.mjs")
+else {
+  console.error(refusal)
+  process.exitCode = 1
+}`,
+      resolveDir: Path.join(root, "src/programs")
+    },
+    outfile: Path.join(bin, program),
+    bundle: true,
+    external: ["./chunks/*"],
+    format: "esm",
+    target: "node12.22",
+    banner: { js: "#!/usr/bin/env node" }
   })
 
 Fs.rmSync(bin, { recursive: true, force: true })
@@ -49,7 +74,7 @@ const ofExecutable = ["@datadog/sketches-js", "undici"].map((name) => `node_modu
 const metafiles: Array<esbuild.Metafile> = []
 for (const program of programs) {
   metafiles.push((await bundle(program)).metafile)
-  Fs.renameSync(Path.join(bin, `${program}.mjs`), Path.join(bin, program))
+  await launcher(program)
   Fs.chmodSync(Path.join(bin, program), 0o755)
 }
 Fs.writeFileSync(

@@ -59,7 +59,7 @@ export const application = (): ReadonlyArray<Entry> => {
   if (!Fs.existsSync(Path.join(root, "dist/bin/nsqd"))) throw new Error("dist/bin is missing; run npm run build")
   return [
     ...copies(`${place}/dist/bin`, Path.join(root, "dist/bin"))
-      .filter(({ path }) => path !== `${place}/dist/bin/standalone`),
+      .filter(({ path }) => !/\/dist\/bin\/(?:standalone|chunks\/standalone\.mjs)$/.test(path)),
     ...copies(`${place}/dist/web`, Path.join(root, "dist/web")),
     ...packages.flatMap(ofPackage),
     text(`${place}/package.json`, `${JSON.stringify({ name: field("name"), version, type: "module" })}\n`),

@@ -9,7 +9,7 @@ import process from "node:process"
 import * as NodeClient from "../services/client/NodeClient.ts"
 import { DaemonState } from "../services/core/DaemonState.ts"
 import { masked } from "../services/core/Masked.ts"
-import { version } from "../services/core/Version.ts"
+import * as Version from "../services/core/Version.ts"
 import * as NsqLogger from "../services/logging/NsqLogger.ts"
 import * as StandardError from "../services/logging/StandardError.ts"
 import type { Transport } from "../services/net/Transport.ts"
@@ -51,7 +51,7 @@ export const run = <Options extends ToolOptions, E extends { readonly message: s
   const syntax = { table, hasVersion }
   const command = CommandLine.parse(syntax, Arguments.read())
   if (Result.isFailure(command)) {
-    const program = { name, usage: () => CommandLine.usage(name, syntax), version: `${name} v${version}` }
+    const program = { name, usage: () => CommandLine.usage(name, syntax), version: Version.ofTool(name) }
     return Main.exitWith(Main.printReason(command.failure, program))
   }
   const { given, rest } = command.success

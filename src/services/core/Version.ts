@@ -23,3 +23,6 @@ export const packageVersion = "0.2.0"
 /** Returns the text of `--version` and of the first log line, in NSQ's form. */
 export const banner = (program: string): string =>
   `${program} v${version} (built w/effect-nsq ${packageVersion}, node ${process.version})`
+
+/** Returns the text of a tool's `--version`: NSQ's form, which is one word, with this package's version as build metadata. */
+export const ofTool = (tool: string): string => `${tool} v${version}+effect-nsq.${packageVersion}`

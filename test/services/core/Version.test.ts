@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
-import { banner, packageVersion } from "../../../src/services/core/Version.ts"
+import { banner, ofTool, packageVersion } from "../../../src/services/core/Version.ts"
 
 describe("Version", () => {
   it("the version of the package is that of package.json", () => {
@@ -13,5 +13,9 @@ describe("Version", () => {
       banner("nsqd"),
       `nsqd v1.3.0 (built w/effect-nsq ${packageVersion}, node ${process.version})`
     )
+  })
+
+  it("a tool shows both versions in one word", () => {
+    assert.strictEqual(ofTool("nsq_tail"), `nsq_tail v1.3.0+effect-nsq.${packageVersion}`)
   })
 })
