@@ -80,14 +80,20 @@ export const Turns: Context.Reference<Turns> = Context.Reference<Turns>("effect-
   defaultValue: () => onEventLoop
 })
 
-/** Runs work to its result, step by step. Steps have to be short; a turn can end between any two of them. */
+/**
+ * Runs work to its result, step by step. Steps have to be short; a turn can end between any two of them. An interruption ends the work
+ * as well: a generator runs its `finally` blocks.
+ */
 export const finish = <A>(turns: Turns, work: Iterator<void, A, void>): Effect.Effect<A> => {
-  const go: Effect.Effect<A> = Effect.suspend(() => {
+  /** Works for a turn; `undefined` if it is over before the work is done. */
+  const forATurn = (): Effect.Effect<A> | undefined => {
     let step = work.next()
     while (step.done !== true && !turns.isOver()) step = work.next()
-    return step.done === true ? Effect.succeed(step.value) : Effect.andThen(turns.next, go)
-  })
-  return go
+    return step.done === true ? Effect.succeed(step.value) : undefined
+  }
+  const later: Effect.Effect<A> = Effect.andThen(turns.next, Effect.suspend(() => forATurn() ?? later))
+  const ended = Effect.sync(() => void work.return?.())
+  return Effect.suspend(() => forATurn() ?? Effect.onInterrupt(later, () => ended))
 }
 
 /** Maps the items with `f`. Each call has to be short; a turn can end between any two items. */

@@ -56,6 +56,27 @@ describe("turns on the event loop", () => {
       yield* Fiber.interruptAll(workers)
     }))
 
+  it.live("work that is interrupted between two steps runs its finally blocks", () =>
+    Effect.gen(function*() {
+      let isEnded = false
+      let steps = 0
+      function* endless(): Generator<void, void> {
+        try {
+          for (;;) {
+            steps++
+            yield
+          }
+        } finally {
+          isEnded = true
+        }
+      }
+      const fiber = yield* Effect.forkChild(finish(onEventLoop, endless()), { startImmediately: true })
+      assert.isAbove(steps, 0)
+      assert.isFalse(isEnded)
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(isEnded)
+    }))
+
   it.live("waiting work is served in FIFO order", () =>
     Effect.gen(function*() {
       const order: Array<string> = []

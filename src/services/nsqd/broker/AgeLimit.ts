@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
-import type { Turns } from "../../core/Turns.ts"
+import { finish, type Turns } from "../../core/Turns.ts"
 import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import type { WaitingMessages } from "./Backlog.ts"
 import type { MemoryQueue } from "./MemoryQueue.ts"
@@ -30,7 +30,8 @@ export interface AgedChannel {
   /** Makes a message a dead letter, which is alone in its batch. */
   readonly bury: (batch: MessageBatch) => void
   readonly noteDropped: (count: number) => void
-  readonly eachInFlight: (each: (batch: MessageBatch, position: number) => void) => void
+  /** Calls `each` for every message in flight, in steps. */
+  readonly eachInFlight: (each: (batch: MessageBatch, position: number) => void) => Generator<void, void>
 }
 
 type Limit = Pick<ChannelPolicy | TopicPolicy, "maxAgeMillis" | "onFull">
@@ -96,10 +97,13 @@ export class AgeLimit {
         if (removed + this.removeFrom(backlog.memory, removedAtOnce - removed) === 0) break
         yield* channel.turns.next
       }
-      this.oldest = Math.min(oldestIn(backlog.memory), oldestIn(backlog.fetched))
-      channel.eachInFlight((batch, position) => {
-        this.oldest = Math.min(this.oldest, frameMillis(batch.frames, position))
+      let oldest = Infinity
+      const look = channel.eachInFlight((batch, position) => {
+        oldest = Math.min(oldest, frameMillis(batch.frames, position))
       })
+      yield* finish(channel.turns, look)
+      // Messages that return meanwhile wait again, and the worker delivers none.
+      this.oldest = Math.min(oldest, oldestIn(backlog.memory), oldestIn(backlog.fetched))
     })
   }
 

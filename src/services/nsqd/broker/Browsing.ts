@@ -6,9 +6,7 @@
  */
 import { Effect } from "effect"
 import { type Headers, headerValue, readHeaders } from "../../../protocol/client/Headers.ts"
-import { type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import {
-  frameAttempts,
   frameBodyStart,
   frameHeaders,
   frameIdOffset,
@@ -27,7 +25,8 @@ import type { TopicLog } from "../log/TopicLog.ts"
 import type { BodyFilter } from "./BodyFilter.ts"
 import type { Candidates } from "./BodySearch.ts"
 import type { Channel } from "./Channel.ts"
-import type { Consumer, Subscription } from "./Subscription.ts"
+import { heldSequences, keyAt } from "./HeldMessages.ts"
+import type { Consumer } from "./Subscription.ts"
 
 /** Messages without a look at their bodies in one step. */
 const passedPerStep = 256
@@ -70,31 +69,6 @@ export const isFrom = ({ channel, topic }: LetterOrigin, headers: Buffer): boole
   headerValue(headers, "nsq-origin-topic") === topic &&
   (channel === undefined || headerValue(headers, "nsq-origin-channel") === channel)
 
-/** A message in flight. */
-export interface Held {
-  readonly subscription: Subscription
-  readonly consumer: Consumer
-  readonly key: MessageKey
-  /** Deliveries, with this one. */
-  readonly attempts: number
-}
-
-/** The messages of the topic's log that are in flight to subscribed consumers of the channel, by sequence. */
-export const heldBy = (channel: Channel): ReadonlyMap<number, Held> => {
-  const held = new Map<number, Held>()
-  for (const subscription of channel.subscriptions) {
-    const { consumer } = subscription
-    subscription.inFlight.forEach((batch, position) => {
-      const sequence = batch.sequenceAt(position)
-      if (sequence === undefined) return
-      const { frames } = batch
-      const key = messageKey(frames.subarray(position + frameIdOffset, position + messageFrameHeaderSize))
-      held.set(sequence, { subscription, consumer, key, attempts: frameAttempts(frames, position) })
-    })
-  }
-  return held
-}
-
 /** A message of a page. */
 export interface Browsed {
   /** `undefined` unless its topic is durable. */
@@ -107,7 +81,7 @@ export interface Browsed {
   readonly attempts: number
   /** When it becomes due, in ms since the Unix epoch; `undefined` unless it is deferred. */
   readonly due: number | undefined
-  /** The consumer that has it in flight; none if it is on its way to the dead-letter topic. */
+  /** The consumer that has it in flight; none after it has disconnected, or if the message is on its way to the dead-letter topic. */
   readonly held: { readonly consumer: Consumer } | undefined
   readonly headers: Headers | undefined
   readonly bodySize: number
@@ -138,7 +112,7 @@ export const browse = Effect.fnUntraced(function*(
 ): Effect.fn.Return<BrowsedPage, StorageError> {
   const { bodyBytes, filter, limit, origin, states: wanted } = query
   const channel = query.channel === undefined ? undefined : log.channelNamed(query.channel.name)
-  const held = query.channel === undefined ? new Map<number, Held>() : heldBy(query.channel)
+  const held = query.channel === undefined ? undefined : yield* finish(turns, heldSequences(query.channel))
   const burying = query.channel?.burying
   const deferred = channel === undefined ? undefined : yield* finish(turns, deferredOf(channel))
   const isOpen = wanted !== undefined && !wanted.has("retained")
@@ -153,7 +127,7 @@ export const browse = Effect.fnUntraced(function*(
   const stateOf = (sequence: number): MessageState => {
     if (channel === undefined) return log.history.isDoneWith(sequence) ? "retained" : "waiting"
     if (channel.hasFinished(sequence)) return "retained"
-    if (held.has(sequence) || burying?.has(sequence) === true) return "in_flight"
+    if (held?.has(sequence) === true || burying?.has(sequence) === true) return "in_flight"
     return deferred?.has(sequence) === true ? "deferred" : "waiting"
   }
 
@@ -192,15 +166,15 @@ export const browse = Effect.fnUntraced(function*(
       if (messages.length >= limit || bytes >= pageBytes) return stopAt(sequence, end)
       const shown = Buffer.from(body.subarray(0, bodyBytes))
       bytes += shown.length
-      const holder = state === "in_flight" ? held.get(sequence) : undefined
+      const delivery = state === "in_flight" ? query.channel?.outstanding.deliveryOf(keyAt(frames, start)) : undefined
       messages.push({
         sequence,
         state,
         id: frames.toString("latin1", start + frameIdOffset, start + messageFrameHeaderSize),
         timestamp: frames.readBigInt64BE(start + frameTimestampOffset),
-        attempts: holder?.attempts ?? channel?.deliveriesOf(sequence) ?? 0,
+        attempts: delivery?.attempts ?? channel?.deliveriesOf(sequence) ?? 0,
         due: undefined,
-        held: holder,
+        held: delivery?.holder,
         headers: header.hasHeaders ? readHeaders(frameHeaders(frames, start)) : undefined,
         bodySize: body.length,
         body: shown

@@ -20,10 +20,11 @@ import { Consumption, type ConsumptionSettings } from "./Consumption.ts"
 import { flushFailed } from "./Flush.ts"
 import { type ChannelContents, channelContents } from "./MemoryContents.ts"
 import { countRecords } from "./MemoryQueue.ts"
+import type { Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
 import type { Surroundings } from "./Surroundings.ts"
-import type { MakeBacklog, TopicQueue } from "./TopicQueue.ts"
+import { type MakeBacklog, openIn, type TopicQueue } from "./TopicQueue.ts"
 
 /** The broker's settings for a channel. */
 export interface ChannelSettings extends ConsumptionSettings {
@@ -264,6 +265,11 @@ export class Channel {
     this.consumption.unsubscribe(subscription)
   }
 
+  /** The messages in flight. */
+  get outstanding(): Pick<Outstanding, "eachInFlight" | "deliveryOf"> {
+    return this.consumption.outstanding
+  }
+
   /** Whether a message is in flight to any consumer. */
   isInFlight(key: MessageKey): boolean {
     return this.consumption.has(key)
@@ -399,13 +405,3 @@ export class Channel {
     this.consumption.close()
   }
 }
-
-/** Opens the messages of a channel in a Scope of their own. */
-const openIn = Effect.fnUntraced(function*(queue: TopicQueue, name: ChannelName) {
-  const scope = yield* Scope.make()
-  const makeBacklog = yield* queue.openChannel(name).pipe(
-    Scope.provide(scope),
-    Effect.onError(() => Scope.close(scope, Exit.void))
-  )
-  return { makeBacklog, scope }
-})

@@ -42,7 +42,7 @@ export interface GovernedMessages {
   readonly exiting: boolean
   /** Present while the queue of the topic is replaced. */
   readonly moving: Effect.Effect<void> | undefined
-  readonly eachInFlight: (each: (batch: MessageBatch, position: number) => void) => void
+  readonly eachInFlight: (each: (batch: MessageBatch, position: number) => void) => Generator<void, void>
   /** Delivers a message again after `delayMillis`. */
   readonly defer: (batch: MessageBatch, delayMillis: number) => void
   /** Removes the expired messages at the head of the queues, until the turn of `Expiry` is over. */

@@ -18,7 +18,7 @@ import { ChannelPolicies, type GovernedChannel, type GovernedMessages } from "./
 import { Distribution } from "./Distribution.ts"
 import type { Expiry } from "./Expiry.ts"
 import type { InFlight } from "./InFlight.ts"
-import { clientOf, Outstanding } from "./Outstanding.ts"
+import { clientOf, type EachInFlight, Outstanding } from "./Outstanding.ts"
 import type { ProcessingLatency } from "./ProcessingLatency.ts"
 import {
   type AcknowledgementResult,
@@ -306,8 +306,9 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
     this.work.call()
   }
 
-  eachInFlight(each: (batch: MessageBatch, position: number, holder: Subscription | undefined) => void): void {
-    this.outstanding.eachInFlight(each)
+  /** See `Outstanding.eachInFlight`. */
+  eachInFlight(each: EachInFlight): Generator<void, void> {
+    return this.outstanding.eachInFlight(each)
   }
 
   removeExpiredHeads(): void {

@@ -6,6 +6,7 @@
  * hundreds of thousands of objects twice, for up to 50 ms at a time, and a batch can retain all bytes that were read with it.
  */
 import { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { HeapWalks } from "../../core/HeapWalks.ts"
 import { FrameStore } from "./FrameStore.ts"
 
 const initialSlots = 16
@@ -58,6 +59,8 @@ export class DeferredQueue implements Deferrals {
   private hasHeaders = false
   /** Large messages and those that are on disk as well, by their `order`. */
   private readonly batches = new Map<number, MessageBatch>()
+  /** Present since the first walk. */
+  private walks: HeapWalks | undefined
 
   get count(): number {
     return this.length
@@ -79,6 +82,7 @@ export class DeferredQueue implements Deferrals {
       const parent = (at - 1) >> 1
       // On equal due times, earlier entries stay in front.
       if (this.due[parent]! <= due) break
+      this.walks?.moveDown(parent, at)
       this.move(parent, at)
       at = parent
     }
@@ -115,26 +119,22 @@ export class DeferredQueue implements Deferrals {
   }
 
   /**
-   * Calls `each` for the messages that are deferred when it begins, in any order; those that leave meanwhile may be missing. The due time
-   * is in monotonic ms; `entry` names the message for `remove`.
+   * Calls `each` for every deferred message, in steps and in no particular order. One that stays deferred may come twice, and one that is
+   * deferred or leaves meanwhile may be missing. The due time is in monotonic ms; `entry` names the message for `remove`.
    */
   *eachDeferred(
     each: (frames: Buffer, position: number, due: number, entry: number) => void
   ): Generator<void, void> {
-    const { length } = this
-    const due = this.due.slice(0, length)
-    const order = this.order.slice(0, length)
-    const place = this.place.slice(0, length)
-    for (let i = 0; i < length; i++) {
-      if (place[i] === kept) {
-        const batch = this.batches.get(order[i]!)
-        if (batch !== undefined) each(batch.frames, 0, due[i]!, order[i]!)
-      } else {
-        const found = this.frames.find(place[i]!)
-        if (found !== undefined) each(found.bytes, found.position, due[i]!, order[i]!)
+    const walks = this.walks ??= new HeapWalks()
+    yield* walks.over(this.length, entriesPerStep, (at) => {
+      const place = this.place[at]!
+      const order = this.order[at]!
+      if (place !== kept) {
+        const { bytes, position } = this.frames.find(place)
+        return each(bytes, position, this.due[at]!, order)
       }
-      if (i % entriesPerStep === entriesPerStep - 1) yield
-    }
+      each(this.batchOf(order).frames, 0, this.due[at]!, order)
+    })
   }
 
   /** Takes the message of an entry; `undefined` if it has left. */
@@ -156,10 +156,15 @@ export class DeferredQueue implements Deferrals {
 
   private popBatch(): MessageBatch {
     const order = this.order[0]!
-    const batch = this.batches.get(order)
-    if (batch === undefined) throw new Error("invariant: a kept message has a batch")
+    const batch = this.batchOf(order)
     this.batches.delete(order)
     this.pop()
+    return batch
+  }
+
+  private batchOf(order: number): MessageBatch {
+    const batch = this.batches.get(order)
+    if (batch === undefined) throw new Error("invariant: a kept message has a batch")
     return batch
   }
 
@@ -191,12 +196,14 @@ export class DeferredQueue implements Deferrals {
   private removeAt(from: number): void {
     const last = --this.length
     if (last === 0) return this.clear()
+    this.walks?.cut(last)
     const due = this.due[last]!
     const order = this.order[last]!
     const place = this.place[last]!
     // The last entry itself needs no place.
     let at = Math.min(from, last)
     while (at > 0 && !this.precedes((at - 1) >> 1, due, order)) {
+      this.walks?.moveDown((at - 1) >> 1, at)
       this.move((at - 1) >> 1, at)
       at = (at - 1) >> 1
     }
@@ -235,6 +242,7 @@ export class DeferredQueue implements Deferrals {
     this.batches.clear()
     this.frames.clear()
     this.hasHeaders = false
+    this.walks?.cut(0)
   }
 
   private resize(slots: number): void {

@@ -42,10 +42,9 @@ export class FrameStore {
     return this.blockOf(place).bytes.readInt32BE(place % blockBytesMax) + 4
   }
 
-  /** The block with a frame, and the frame's position in it; `undefined` if the block has been freed. */
-  find(place: number): { readonly bytes: Buffer; readonly position: number } | undefined {
-    const block = this.blocks.get(Math.floor(place / blockBytesMax))
-    return block && { bytes: block.bytes, position: place % blockBytesMax }
+  /** The block with a frame, and the frame's position in it. */
+  find(place: number): { readonly bytes: Buffer; readonly position: number } {
+    return { bytes: this.blockOf(place).bytes, position: place % blockBytesMax }
   }
 
   /** Moves a frame to position `to` of `out`; returns its end. */

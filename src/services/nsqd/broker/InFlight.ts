@@ -112,12 +112,19 @@ export class InFlight {
     return this.deliveredAt[slot]!
   }
 
-  /** Calls `each` for every message, by deadline except for those in the heap, which come last. */
-  forEach(each: (batch: MessageBatch, position: number, slot: number) => void): void {
-    for (let slot = this.first; slot !== none; slot = this.after[slot]!) {
-      each(this.batchAt(slot), this.positions[slot]!, slot)
+  /**
+   * Calls `each` for the messages in at most `most` slots from `from` on, in no particular order; returns the slot to go on from, or -1
+   * after the last one. A message keeps its slot: one that stays in flight meanwhile comes exactly once.
+   */
+  some(from: number, most: number, each: (batch: MessageBatch, position: number) => void): number {
+    const { batches, positions, slots, used } = this
+    if (used === 0) return none
+    const to = Math.min(slots, from + most)
+    for (let slot = from; slot < to; slot++) {
+      const batch = batches[slot]
+      if (batch !== undefined) each(batch, positions[slot]!)
     }
-    for (const slot of this.heap) each(this.batchAt(slot), this.positions[slot]!, slot)
+    return to < slots ? to : none
   }
 
   /** Removes the message in `slot`. */

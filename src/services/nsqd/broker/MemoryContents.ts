@@ -16,17 +16,20 @@ const bytesPerStep = 64 * 1024
 /** All messages of a topic or a channel. */
 export interface MemoryContents {
   readonly places: MemoryPlaces
-  /** Calls `each` for every message in flight, and for those on their way to the dead-letter topic, which no consumer holds. */
+  /**
+   * Calls `each` for every message in flight, and for those on their way to the dead-letter topic, which no consumer holds, in steps. One
+   * that stays may come twice, and one that comes or leaves meanwhile may be missing.
+   */
   readonly eachInFlight: (
     each: (batch: MessageBatch, position: number, attempts: number, holder: Subscription | undefined) => void
-  ) => void
+  ) => Generator<void, void>
 }
 
 /** The deliveries so far of a message that is not in flight: the attempts of its frame include the next one. */
 export const pastAttempts = (frames: Buffer, position: number): number => (frameAttempts(frames, position) - 1) & 0xffff
 
 /** Returns the messages of a topic, none of which is in flight. */
-export const topicContents = (places: MemoryPlaces): MemoryContents => ({ places, eachInFlight: () => {} })
+export const topicContents = (places: MemoryPlaces): MemoryContents => ({ places, *eachInFlight() {} })
 
 /** Whether the message at `position` has this id. */
 export const hasKey = (frames: Buffer, position: number, { a, b, c, d }: MessageKey): boolean => {
@@ -87,10 +90,11 @@ export const channelContents = (consumption: Consumption): ChannelContents | und
   const holderOf = (key: MessageKey) => consumption.subscriptions.find(({ inFlight }) => inFlight.find(key) >= 0)
   return {
     places,
-    eachInFlight: (each) => {
-      consumption.eachInFlight((batch, position, holder) =>
+    *eachInFlight(each) {
+      yield* consumption.eachInFlight((batch, position, holder) =>
         each(batch, position, frameAttempts(batch.frames, position), holder)
       )
+      // Last, because messages in flight go there.
       for (const batch of policies.buryingBatches) each(batch, 0, pastAttempts(batch.frames, 0), undefined)
     },
     finish: (key) => {

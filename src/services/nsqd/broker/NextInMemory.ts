@@ -91,10 +91,9 @@ export function* nextInMemory(
       )
     }
     if (wants("in_flight")) {
-      eachInFlight(({ frames }, position, attempts, holder) =>
+      yield* eachInFlight(({ frames }, position, attempts, holder) =>
         lowest.add(frames, position, "in_flight", attempts, undefined, holder)
       )
-      yield
     }
   }
   return lowest.result

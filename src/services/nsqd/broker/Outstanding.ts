@@ -18,6 +18,8 @@ import type { Subscription } from "./Subscription.ts"
 
 /** Messages per turn that are returned from disconnected consumers, or settled. */
 const sliceMax = 1024
+/** Slots of tables of messages in flight that are looked at per step. */
+const slotsPerStep = 512
 
 /** The channel's handling of returned messages. */
 export interface Returns {
@@ -33,6 +35,23 @@ export interface Returns {
   readonly countsDisconnects: () => boolean
   /** Makes a message a dead letter. */
   readonly bury: (batch: MessageBatch, reason: string, client: string) => void
+}
+
+/** Receives a message in flight, and the consumer that has it. */
+export type EachInFlight = (batch: MessageBatch, position: number, holder: Subscription | undefined) => void
+
+/** A message in flight. */
+export interface Delivery {
+  /** Deliveries, with this one. */
+  readonly attempts: number
+  /** The consumer that has it; `undefined` after it has disconnected. */
+  readonly holder: Subscription | undefined
+}
+
+/** A table of messages in flight, and the consumer whose they are. */
+interface Holder {
+  readonly inFlight: InFlight
+  readonly member: Subscription | undefined
 }
 
 /** The name of a consumer's client; empty if it is not known. */
@@ -101,11 +120,37 @@ export class Outstanding implements Sleeper {
     return this.flights().find((inFlight) => inFlight.find(key) >= 0)
   }
 
-  /** Calls `each` for every message in flight; those of disconnected consumers have no holder. */
-  eachInFlight(each: (batch: MessageBatch, position: number, holder: Subscription | undefined) => void): void {
-    for (const member of this.members) member.inFlight.forEach((batch, position) => each(batch, position, member))
-    for (const { inFlight } of this.leaving) inFlight.forEach((batch, position) => each(batch, position, undefined))
-    this.orphans?.forEach((batch, position) => each(batch, position, undefined))
+  /**
+   * Calls `each` for every message in flight, in steps; those of disconnected consumers have no holder. One that stays in flight may come
+   * twice, and one that is delivered or leaves meanwhile may be missing.
+   */
+  *eachInFlight(each: EachInFlight): Generator<void, void> {
+    const holders: ReadonlyArray<Holder> = [
+      ...this.members.map((member) => ({ inFlight: member.inFlight, member })),
+      ...this.leaving.map(({ inFlight }) => ({ inFlight, member: undefined }))
+    ]
+    for (const { inFlight, member } of holders) {
+      for (let slot = 0; slot >= 0;) {
+        // It may have left since the step before.
+        const holder = member !== undefined && this.members.includes(member) ? member : undefined
+        slot = inFlight.some(slot, slotsPerStep, (batch, position) => each(batch, position, holder))
+        yield
+      }
+    }
+    // Last, because messages of consumers that leave meanwhile go there.
+    for (let slot = 0; slot >= 0 && this.orphans !== undefined;) {
+      slot = this.orphans.some(slot, slotsPerStep, (batch, position) => each(batch, position, undefined))
+      yield
+    }
+  }
+
+  /** The delivery of a message that is in flight; `undefined` if it is not. */
+  deliveryOf(key: MessageKey): Delivery | undefined {
+    const inFlight = this.flightOf(key)
+    if (inFlight === undefined) return undefined
+    const slot = inFlight.find(key)
+    const attempts = frameAttempts(inFlight.batchAt(slot).frames, inFlight.positionAt(slot))
+    return { attempts, holder: this.members.find((member) => member.inFlight === inFlight) }
   }
 
   /** All tables of messages in flight. */

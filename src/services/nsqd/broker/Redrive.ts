@@ -4,7 +4,7 @@
  */
 import { Clock, Duration, Effect } from "effect"
 import { encodeHeaders, type Headers, noHeaders, readHeaders } from "../../../protocol/client/Headers.ts"
-import { type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
+import type { MessageKey } from "../../../protocol/client/Message.ts"
 import {
   frameBodyStart,
   frameHeaders,
@@ -22,8 +22,8 @@ import type { TopicLog } from "../log/TopicLog.ts"
 import { joinBodies } from "./Bodies.ts"
 import type { BodyFilter } from "./BodyFilter.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
-import { heldBy } from "./Browsing.ts"
 import type { Channel } from "./Channel.ts"
+import { keyAt } from "./HeldMessages.ts"
 
 /** Messages, and bytes of bodies, that are read at once. */
 const pageMessages = 256
@@ -107,7 +107,6 @@ export const redrive = Effect.fnUntraced(function*(
 
   const readPage = Effect.fnUntraced(function*(log: TopicLog, from: number) {
     const state = log.channelNamed(channel.name)
-    const held = heldBy(channel)
     const { burying } = channel
     const found: Array<Found> = []
     let bytes = 0
@@ -121,12 +120,12 @@ export const redrive = Effect.fnUntraced(function*(
         }
         counts.scanned++
         yield
-        if (state === undefined || state.hasFinished(sequence) || held.has(sequence) || burying.has(sequence)) continue
+        if (state === undefined || state.hasFinished(sequence) || burying.has(sequence)) continue
         const start = starts[sequence - header.first]!
         const body = frames.subarray(frameBodyStart(frames, start), starts[sequence - header.first + 1])
         if (!wants(frames, start, body)) continue
         bytes += body.length
-        const key = messageKey(frames.subarray(start + frameIdOffset, start + messageFrameHeaderSize))
+        const key = keyAt(frames, start)
         found.push({ sequence, key, body: Buffer.from(body), headers: readHeaders(frameHeaders(frames, start)) })
       }
       return true

@@ -2,7 +2,7 @@
  * Where a topic keeps its messages until its channels have them. `MemoryTopicQueue` keeps them as NSQ does, in memory and in a
  * disk queue; `LogTopicQueue` in a durable log.
  */
-import type { Effect, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import type { GuidGenerator } from "../../../protocol/client/Guid.ts"
 import type { MessageBatch, PublishedBodies, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { ChannelName } from "../../../protocol/client/Names.ts"
@@ -95,3 +95,13 @@ export interface TopicQueue {
   /** Writes what is only in memory to disk, after the channels were closed. */
   readonly flush: Effect.Effect<void>
 }
+
+/** Opens the messages of a channel in a Scope of their own. */
+export const openIn = Effect.fnUntraced(function*(queue: TopicQueue, name: ChannelName) {
+  const scope = yield* Scope.make()
+  const makeBacklog = yield* queue.openChannel(name).pipe(
+    Scope.provide(scope),
+    Effect.onError(() => Scope.close(scope, Exit.void))
+  )
+  return { makeBacklog, scope }
+})

@@ -9,15 +9,16 @@ import { isChannelName } from "../../../protocol/client/Names.ts"
 import { type BrowsedMessage, type MessagesPage, MessageState } from "../../../protocol/http/MessagesResponse.ts"
 import * as Places from "../../core/Places.ts"
 import * as Time from "../../core/Time.ts"
-import { Turns } from "../../core/Turns.ts"
+import { finish, Turns } from "../../core/Turns.ts"
 import * as Arguments from "../../http/Arguments.ts"
 import { fail, HttpFailure, internalError, json, streaming } from "../../http/HttpResponse.ts"
 import type { Query, RequestTarget } from "../../http/RequestTarget.ts"
 import { type HttpRequest, type Route, route } from "../../http/Router.ts"
 import { closed } from "../../http/StreamedResponse.ts"
 import { Broker } from "../broker/Broker.ts"
-import { browse, type Browsed, heldBy } from "../broker/Browsing.ts"
+import { browse, type Browsed } from "../broker/Browsing.ts"
 import { Clients } from "../broker/Clients.ts"
+import { heldAt } from "../broker/HeldMessages.ts"
 import type { Topic } from "../broker/Topic.ts"
 import { Policies } from "../policies/Policies.ts"
 import { existingChannel, topicNamed } from "./BrokerArguments.ts"
@@ -100,7 +101,7 @@ const remove = Effect.fnUntraced(function*(target: RequestTarget, time: Time.Tim
   const { contents } = channel
   if (contents !== undefined) return yield* (yield* memoryMessages).remove(contents, target, time, turns)
   const sequence = yield* sequenceIn(target)
-  const held = heldBy(channel).get(sequence)
+  const held = yield* finish(turns, heldAt(channel, sequence))
   const isDone = held?.subscription.finish(held.key) === "done" || (yield* channel.drop(sequence))
   if (!isDone) return yield* notFound
 })
@@ -111,7 +112,7 @@ const requeue = Effect.fnUntraced(function*(target: RequestTarget, turns: Turns)
   const { contents } = channel
   if (contents !== undefined) return yield* (yield* memoryMessages).requeue(contents, target, turns)
   const sequence = yield* sequenceIn(target)
-  const held = heldBy(channel).get(sequence)
+  const held = yield* finish(turns, heldAt(channel, sequence))
   const isDone = held?.subscription.requeue(held.key, 0) === "done" || channel.release(sequence)
   if (!isDone) return yield* notFound
 })

@@ -153,12 +153,12 @@ export class ChannelLog {
   deliveriesOf(sequence: number): number {
     return (this.attempts.get(sequence) ?? 1) - 1
   }
-  /** Calls `entry` for every deferred message, in steps. Messages that are deferred or released meanwhile may be missing or twice. */
+  /**
+   * Calls `entry` for every deferred message, in steps. One that stays deferred may come twice, and one that is deferred or released
+   * meanwhile may be missing.
+   */
   *eachDeferred(entry: EachDeferred): Generator<void, void> {
-    for (let at = 0; at < this.table.count;) {
-      at = this.table.some(at, deferredPerStep, entry)
-      yield
-    }
+    yield* this.table.walk(deferredPerStep, entry)
   }
   /** Whether no message of this range is needed any more. */
   isDoneWith(from: number, to: number): boolean {
@@ -368,13 +368,11 @@ export class ChannelLog {
   *encode(out: LogStateChanges, most: number): Generator<void, void> {
     out.created(this.number, this.name, this.finished.floor)
     yield* this.finished.scanRanges((from, to) => out.finished(this.number, from, to))
-    this.table.startScan((sequence, due, attempts) => this.changes.deferredElsewhere(sequence, due, attempts))
-    const deferred: EachDeferred = (sequence, due, attempts) => out.deferred(this.number, sequence, due, attempts)
-    try {
-      while (this.table.scan(most, deferred)) yield
-    } finally {
-      this.table.endScan()
-    }
+    yield* this.table.walk(
+      most,
+      (sequence, due, attempts) => out.deferred(this.number, sequence, due, attempts),
+      (sequence, due, attempts) => this.changes.deferredElsewhere(sequence, due, attempts)
+    )
     // After the table: messages leave it with their attempts.
     let count = 0
     for (const [sequence, attempts] of this.attempts) {

@@ -3,6 +3,7 @@
  *
  * Hot path: 18 bytes per message in typed arrays, so that millions of messages can wait for days.
  */
+import { HeapWalks } from "../../core/HeapWalks.ts"
 import { DeferredList } from "./DeferredList.ts"
 
 /** Receives a deferred message. */
@@ -10,9 +11,8 @@ export type EachDeferred = (sequence: number, due: number, attempts: number) => 
 
 export class DeferredTable {
   private readonly heap: DeferredList
-  /** A scan has not visited the messages below this position. */
-  private unvisited = 0
-  private missed: EachDeferred = () => {}
+  /** Present since the first walk. */
+  private walks: HeapWalks | undefined
 
   /** A table with the messages of `list`, which it takes over. */
   constructor(list = new DeferredList()) {
@@ -36,7 +36,7 @@ export class DeferredTable {
     while (at > 0) {
       const parent = (at - 1) >> 1
       if (!this.isAfter(parent, sequence, due)) break
-      if (parent < this.unvisited && at >= this.unvisited) this.pass(parent, this.missed)
+      this.walks?.moveDown(parent, at)
       heap.move(parent, at)
       at = parent
     }
@@ -50,7 +50,7 @@ export class DeferredTable {
     const last = heap.length - 1
     this.sink(0, last, heap.sequenceAt(last), heap.dueAt(last), heap.attemptsAt(last))
     heap.cut(last)
-    this.unvisited = Math.min(this.unvisited, last)
+    this.walks?.cut(last)
     return top
   }
 
@@ -92,45 +92,31 @@ export class DeferredTable {
     if (kept === heap.length) return
     heap.cut(kept)
     this.order()
-    if (this.unvisited > 0) this.unvisited = kept
+    this.walks?.restart(kept)
   }
 
   clear(): void {
     this.heap.clear()
-    this.unvisited = 0
-  }
-
-  /** Calls `entry` for at most `most` messages from position `from` on, in no particular order. Returns where to go on. */
-  some(from: number, most: number, entry: EachDeferred): number {
-    const to = Math.min(this.heap.length, from + most)
-    for (let at = from; at < to; at++) this.pass(at, entry)
-    return to
+    this.walks?.cut(0)
   }
 
   /** Calls `entry` for every message, in no particular order. */
   forEach(entry: EachDeferred): void {
-    this.some(0, this.heap.length, entry)
+    for (let at = 0; at < this.heap.length; at++) this.pass(at, entry)
   }
 
   /**
-   * Begins to visit all messages with `scan`. The table may change meanwhile: `missed` gets a message that a change moves to
-   * where the scan has been. A message may be visited twice.
+   * Visits all messages, at most `most` per step. The table may change between two steps: a message that stays is visited at least once,
+   * and `missed` gets those that a change moves to where the walk has been. One that is added or leaves may be visited or not.
    */
-  startScan(missed: EachDeferred): void {
-    this.unvisited = this.heap.length
-    this.missed = missed
-  }
-
-  /** Visits at most `most` further messages; returns whether there are more. */
-  scan(most: number, entry: EachDeferred): boolean {
-    // Downward: the earliest messages, which leave meanwhile, move the others to positions that are visited later.
-    for (const to = Math.max(0, this.unvisited - most); this.unvisited > to;) this.pass(--this.unvisited, entry)
-    return this.unvisited > 0
-  }
-
-  /** Ends a scan, also before it has visited all messages. */
-  endScan(): void {
-    this.unvisited = 0
+  *walk(most: number, entry: EachDeferred, missed = entry): Generator<void, void> {
+    const walks = this.walks ??= new HeapWalks()
+    yield* walks.over(
+      this.heap.length,
+      most,
+      (at) => this.pass(at, entry),
+      (at) => this.pass(at, missed)
+    )
   }
 
   private pass(at: number, entry: EachDeferred): void {

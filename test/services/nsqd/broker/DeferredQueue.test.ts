@@ -7,6 +7,16 @@ import { batches, bodiesIn } from "./messages.ts"
 const Due = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 20 })))
 const dues = Arbitrary.array(Arbitrary.schema(Due), { maxLength: 200 })
 
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+const Change = Schema.TaggedUnion({
+  Push: { count: between(1, 40), due: between(0, 3000) },
+  Release: { count: between(1, 400) },
+  Remove: { which: between(0, 1000) }
+})
+
+const bodyIn = (frames: Buffer, position: number): string =>
+  bodiesIn(MessageBatch.ofFrames(frames.subarray(position, position + 4 + frames.readInt32BE(position)), 1))[0]!
+
 const large = "x".repeat(2000)
 
 /** The messages of a queue with these due times, in the expected order. */
@@ -101,6 +111,70 @@ describe("the queue of deferred messages", () => {
       }),
     { arbitrary: { runs: 100, size: 200 } }
   )
+
+  it.effect.prop(
+    "messages that stay while others come and go are all looked at, in steps",
+    { steps: Arbitrary.array(Arbitrary.schema(Change), { maxLength: 60 }), first: Arbitrary.schema(Schema.Boolean) },
+    ({ first, steps }) =>
+      Effect.sync(() => {
+        const makeBatch = batches()
+        const dueAt = (i: number): number => 1 + i * 7919 % 2003
+        const queue = new DeferredQueue()
+        // Those that come later are due first, or last, and move the others.
+        for (let i = 0; i < 1500; i++) queue.push(makeBatch([`${i}`]), first ? 3000 - dueAt(i) : dueAt(i))
+        const entries = new Map<string, number>()
+        let inStep = 0
+        const look = queue.eachDeferred((frames, position, _, entry) => {
+          entries.set(bodyIn(frames, position), entry)
+          inStep++
+        })
+        const goOn = (): boolean => {
+          inStep = 0
+          const { done } = look.next()
+          assert.isAtMost(inStep, 512)
+          return done !== true
+        }
+        let made = 1500
+        const gone = new Set<string>()
+        const change = Change.match({
+          Push: ({ count, due }) => {
+            for (let i = 0; i < count; i++) queue.push(makeBatch([`${made++}`]), due)
+          },
+          Release: ({ count }) => {
+            queue.release(3000, count, () => 7, (batch) => bodiesIn(batch).forEach((body) => gone.add(body)))
+          },
+          Remove: ({ which }) => {
+            const [body, entry] = Array.from(entries)[which % Math.max(1, entries.size)] ?? []
+            if (body === undefined || entry === undefined || queue.remove(entry) === undefined) return
+            gone.add(body)
+          }
+        })
+        goOn()
+        for (const step of steps) {
+          change(step)
+          goOn()
+        }
+        while (goOn());
+        for (let i = 0; i < 1500; i++) {
+          if (!gone.has(`${i}`)) assert.isTrue(entries.has(`${i}`), `${i} was not looked at`)
+        }
+      }),
+    { arbitrary: { runs: 60 } }
+  )
+
+  it("nothing is copied to look at the messages", () => {
+    const queue = new DeferredQueue()
+    const makeBatch = batches()
+    for (let i = 0; i < 200_000; i++) queue.push(makeBatch(["x"]), i)
+    const before = process.memoryUsage().arrayBuffers
+    let seen = 0
+    const look = queue.eachDeferred(() => void seen++)
+    look.next()
+    // 24 bytes for each message would be 5 MB.
+    assert.isBelow(process.memoryUsage().arrayBuffers - before, 1_000_000)
+    while (look.next().done !== true);
+    assert.strictEqual(seen, 200_000)
+  })
 
   it("messages that leave while the others are looked at are passed over", () => {
     const queue = queueOf(Array.from({ length: 1500 }, () => 1))

@@ -61,6 +61,11 @@ describe("messages in flight", () => {
           now++
           carryOut(step)
           assert.strictEqual(inFlight.size, expected.size)
+          const passed: Array<string> = []
+          for (let slot = 0; slot >= 0;) {
+            slot = inFlight.some(slot, 7, (batch, position) => passed.push(formatMessageKey(keyAt(batch, position))))
+          }
+          assert.sameMembers(passed, Array.from(expected.keys()))
           assert.strictEqual(inFlight.earliest, Math.min(Infinity, ...Array.from(expected.values(), (e) => e.deadline)))
           for (const [id, { deadline, deliveredAt }] of expected) {
             const slot = inFlight.find(messageKey(id))
@@ -74,6 +79,35 @@ describe("messages in flight", () => {
       }),
     { arbitrary: { runs: 50, size: 80 } }
   )
+
+  it("messages that stay in flight while others come and go are passed exactly once, in steps", () => {
+    const makeBatch = batches()
+    const inFlight = new InFlight()
+    const add = (count: number, deadline: number) => {
+      const batch = makeBatch(Array.from({ length: count }, () => "x"))
+      for (const position of positionsOf(batch)) inFlight.add(batch, batch.frames, position, 0, deadline)
+      return positionsOf(batch).map((position) => formatMessageKey(keyAt(batch, position)))
+    }
+    const gone = add(100, 10)
+    const stay = add(1000, 20)
+    const passed: Array<string> = []
+    for (let slot = 0, steps = 0; slot >= 0; steps++) {
+      let inStep = 0
+      slot = inFlight.some(slot, 16, (batch, position) => {
+        inStep++
+        passed.push(formatMessageKey(keyAt(batch, position)))
+      })
+      assert.isAtMost(inStep, 16)
+      // Others leave, come, and get other deadlines: the table grows and the list by deadline changes.
+      if (inFlight.earliest === 10) inFlight.remove(inFlight.oldest)
+      if (steps < 60) add(40, 5 + steps)
+      inFlight.postpone(inFlight.find(messageKey(stay[steps % 1000]!)), 30 - steps % 30)
+    }
+    const counts = new Map<string, number>()
+    for (const id of passed) counts.set(id, (counts.get(id) ?? 0) + 1)
+    for (const id of stay) assert.strictEqual(counts.get(id), 1)
+    for (const id of gone) assert.isAtMost(counts.get(id) ?? 0, 1)
+  })
 
   it("messages with the same deadline time out in the order of delivery", () => {
     const batch = batches()(["a", "b", "c"])

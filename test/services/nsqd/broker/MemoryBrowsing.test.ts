@@ -7,7 +7,7 @@ import * as BrowseCursor from "../../../../src/services/nsqd/broker/BrowseCursor
 import type { PageQuery } from "../../../../src/services/nsqd/broker/Browsing.ts"
 import { browseMemory } from "../../../../src/services/nsqd/broker/MemoryBrowsing.ts"
 import { FaultyStorage, until } from "../../../../src/testing/index.ts"
-import { brokerWith, channelOf, faultyBroker, numbers, send } from "./testing.ts"
+import { brokerWith, channelOf, faultyBroker, join, numbers, send } from "./testing.ts"
 
 const query: PageQuery = {
   states: undefined,
@@ -43,6 +43,20 @@ describe("browsing a channel in memory", () => {
         assert.isAbove(waits(), memQueueSize > 0 ? 100 : 1)
       }).pipe(Effect.provide(brokerWith({ memQueueSize }))))
   }
+
+  it.live("a search among many messages in flight takes turns with other work", () =>
+    Effect.gen(function*() {
+      const { channel } = yield* join("t", "c", 20_000)
+      yield* send("t", ...numbers(20_000))
+      yield* until(() => channel.inFlightCount === 20_000)
+      const { turns, waits } = shortTurns()
+      const states = new Set(["in_flight"] as const)
+      const time = yield* Time.make
+      const page = yield* browseMemory([channel.contents!], { ...query, states }, undefined, time, turns)
+      assert.deepStrictEqual(page, { messages: [], next: undefined, scanned: 20_000 })
+      // The search for messages waits about 80 times in what it has found, and 40 times each time that it looks at all of them.
+      assert.isAbove(waits(), 200)
+    }).pipe(Effect.provide(brokerWith({ memQueueSize: 100_000 }))))
 
   it.live("a page whose time is over goes on where it ended", () =>
     Effect.gen(function*() {

@@ -15,7 +15,9 @@ const parts = () => {
   const inFlight: Array<MessageBatch> = []
   const contents: MemoryContents = {
     places: { queues: [queue], deferred, backend: undefined },
-    eachInFlight: (each) => inFlight.forEach((batch) => each(batch, 0, 1, undefined))
+    *eachInFlight(each) {
+      for (const batch of inFlight) each(batch, 0, 1, undefined)
+    }
   }
   return { contents, queue, deferred, inFlight }
 }

@@ -43,7 +43,7 @@ describe("the deferred messages of a durable channel", () => {
   )
 
   it.prop(
-    "a scan in steps visits all messages that stay, also those that other messages move",
+    "walks in steps visit all messages that stay, also those that other messages move",
     [between(0, 100), Schema.Array(Step), between(1, 7)],
     ([before, steps, most]) => {
       const table = new DeferredTable()
@@ -51,7 +51,14 @@ describe("the deferred messages of a durable channel", () => {
       for (let at = 0; at < before; at++) table.push(at, due(at), 1)
       const visited = new Map<number, number>()
       const visit = (sequence: number, due: number): void => void visited.set(sequence, due)
-      table.startScan(visit)
+      const walk = table.walk(most, visit)
+      walk.next()
+      // One that begins at another time, and one that is given up.
+      const later = new Map<number, number>()
+      let laterWalk: Generator<void, void> | undefined
+      const givenUp = table.walk(most, () => {})
+      givenUp.next()
+      givenUp.return()
       const isNew = new Set<number>()
       for (const [at, step] of steps.entries()) {
         if (step === undefined && table.count > 0) table.pop()
@@ -60,13 +67,19 @@ describe("the deferred messages of a durable channel", () => {
           isNew.add(before + at)
           table.push(before + at, due(at) + (step ?? 0), 1)
         }
-        if (at % 3 === 0) table.scan(most, visit)
+        if (at % 3 === 0) walk.next()
+        if (at === 5) laterWalk = table.walk(2, (sequence, due) => void later.set(sequence, due))
+        if (at >= 5 && at % 2 === 0) laterWalk?.next()
       }
-      while (table.scan(most, visit));
+      while (walk.next().done !== true);
+      if (laterWalk !== undefined) { while (laterWalk.next().done !== true); }
       table.forEach((sequence, due) => {
         if (!isNew.has(sequence)) assert.strictEqual(visited.get(sequence), due, String(sequence))
+        if (laterWalk !== undefined && sequence <= before + 5) {
+          assert.strictEqual(later.get(sequence), due, String(sequence))
+        }
       })
-      // Nothing is passed after the scan.
+      // Nothing is passed after the walks.
       visited.clear()
       table.push(1_000_000, 0, 1)
       assert.strictEqual(visited.size, 0)
