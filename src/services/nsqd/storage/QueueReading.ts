@@ -8,6 +8,7 @@ import type { StoredRun } from "./BackendQueue.ts"
 import { OutstandingRun, type RunOwner } from "./OutstandingRun.ts"
 import type { QueueActivity, QueueOperation } from "./QueueActivity.ts"
 import type { QueuePositions } from "./QueuePositions.ts"
+import type { OpenReader } from "./QueueReader.ts"
 import type { QueueWriter } from "./QueueWriter.ts"
 
 /** The queue that is read. */
@@ -68,10 +69,7 @@ export class QueueReading {
       const sealedAt = isTail ? positions.tail.offset : activity.sealed.get(file)
       const end = sealedAt ?? (yield* activity.reader.sizeOf(opened))
       const limit = Math.min(end, range?.to ?? Infinity)
-      if (offset >= limit) {
-        const missing = isTail || range !== undefined ? undefined : yield* activity.reader.missingAt(opened, end)
-        return missing === undefined ? this.leave() : yield* this.skip(missing, Infinity)
-      }
+      if (offset >= limit) return yield* this.leaveEnd(opened, isTail || range !== undefined, end)
       const unverifiedFrom = activity.sums.pendingFrom(file)
       const result = yield* activity.reader.read(opened, offset, limit, maxBytes, unverifiedFrom)
       if (result._tag === "Damage") return yield* this.skip(result.problem, result.next)
@@ -79,10 +77,14 @@ export class QueueReading {
       const count = starts.length - 1
       const size = starts[count]!
       positions.goTo(offset + size)
-      // After a kill, the metadata of NSQ's nsqd may have counted too many.
-      positions.waiting = positions.hasMore ? Math.max(0, positions.waiting - count) : 0
       const ledger = new OutstandingRun(queue, file, offset, starts)
       activity.addRun(ledger)
+      // At once, or the queue would seem to have more until it is read again.
+      if (offset + size >= limit && (range !== undefined || !isTail)) {
+        yield* this.leaveEnd(opened, range !== undefined, offset + size)
+      }
+      // After a kill, the metadata of NSQ's nsqd may have counted too many.
+      positions.waiting = positions.hasMore ? Math.max(0, positions.waiting - count) : 0
       queue.noteChange()
       activity.operations += count
       if (activity.operations >= queue.syncEvery) {
@@ -93,7 +95,16 @@ export class QueueReading {
     })
   }
 
-  /** Continues after a range or a file that was read to its end. */
+  /** Continues after a range or a file that was read to `end`. A file that is not `isWhole` may have lost messages there. */
+  private leaveEnd(opened: OpenReader, isWhole: boolean, end: number): Effect.Effect<undefined> {
+    if (isWhole) return Effect.sync(() => this.leave())
+    return Effect.flatMap(
+      this.activity.reader.missingAt(opened, end),
+      (missing) => missing === undefined ? Effect.sync(() => this.leave()) : this.skip(missing, Infinity)
+    )
+  }
+
+  /** Leaves a range or a file. */
   private leave(): undefined {
     const { queue } = this
     queue.release(queue.positions.leave())

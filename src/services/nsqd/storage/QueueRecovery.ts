@@ -45,6 +45,18 @@ const savedState = (loaded: LoadedState): { readonly saved: Saved | undefined; r
 const isRecorded = ({ metadata, state }: LoadedState): boolean =>
   state === undefined ? metadata !== undefined : state.isSynced
 
+/** Whether a position is the end of this file. */
+const endsAt = (
+  disk: Disk["Service"],
+  pathOf: (file: number) => string,
+  number: number | undefined,
+  { file, offset }: QueuePosition
+): boolean => {
+  if (number !== file) return false
+  const start = disk.readStart(pathOf(file), 0)
+  return Result.isSuccess(start) && start.success?.size === offset
+}
+
 /** A queue that was closed, or used by NSQ's nsqd since, has no recent records. */
 const recentOf = (loaded: LoadedState, write: QueuePosition): QueuePosition =>
   isPaired(loaded) ? loaded.state?.recent ?? write : write
@@ -75,7 +87,7 @@ export const closedQueue = (
     (last === undefined || last <= write.file) && (read.file === write.file || data.includes(read.file))
   if (!isWhole) return undefined
   const found = { depth, read, write, unsettled, recent: recentOf(loaded, write) }
-  if (last !== write.file) return write.offset === 0 ? found : undefined
+  if (last !== write.file) return write.offset === 0 && !endsAt(disk, pathOf, last, read) ? found : undefined
   const tail = disk.readStart(pathOf(last), 0)
   return Result.isSuccess(tail) && tail.success?.size === write.offset ? found : undefined
 }
@@ -151,7 +163,10 @@ export const recoverQueue: (
   const write = isExact ? saved.write : { file: highest + 1, offset: 0 }
   const next = (file: number): QueuePosition => ({ file: files.find((other) => other > file) ?? write.file, offset: 0 })
   const isReadable = present.has(saved.read.file) || saved.read.file === write.file
-  const isAtEnd = !isExact && found.count === 0 && !isBefore(saved.read, saved.write) && !found.isDamaged
+  const isAtEnd = found.count === 0 && !found.isDamaged &&
+    (isExact
+      ? saved.read.file !== write.file && write.offset === 0 && endsAt(disk, pathOf, last, saved.read)
+      : !isBefore(saved.read, saved.write))
   const read = isReadable && !isAtEnd ? saved.read : next(saved.read.file)
   const finished = files.filter((file) => file < read.file && !needed.has(file))
   const isUnchanged = isExact && isRecorded(loaded) && read === saved.read && finished.length === 0 &&

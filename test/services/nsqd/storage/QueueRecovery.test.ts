@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { encodeSlot, slotSize } from "../../../../src/protocol/storage/QueueState.ts"
 import { FaultyDisk } from "../../../../src/testing/index.ts"
-import { drain, layer, open, range, recordsOf } from "./queues.ts"
+import { drain, layer, open, range, recordsOf, settle } from "./queues.ts"
 
 const recordSize = 4 + 26 + 8
 const bytesOf = (from: number, to: number): Buffer => Buffer.from(recordsOf(range(from, to)).bytes)
@@ -57,6 +58,71 @@ describe("opening a disk queue", () => {
       const run = (yield* queue.read(10 * recordSize))!
       assert.deepStrictEqual([run.count, queue.depth], [10, 0])
     }).pipe(Effect.provide(layer)))
+
+  it.effect("a queue has a depth of 0 once the messages that were not settled before are read again", () =>
+    Effect.gen(function*() {
+      const { close, queue } = yield* open()
+      yield* queue.append([recordsOf(range(0, 10))])
+      const run = (yield* queue.read(1000))!
+      settle(run, 0, 3)
+      settle(run, 5, 7)
+      yield* close
+      const again = (yield* open()).queue
+      assert.deepStrictEqual([again.depth, again.hasMore], [5, true])
+      const first = (yield* again.read(1000))!
+      assert.deepStrictEqual([first.count, again.depth, again.hasMore], [2, 3, true])
+      const second = (yield* again.read(1000))!
+      assert.deepStrictEqual([second.count, again.depth, again.hasMore], [3, 0, false])
+      assert.isUndefined(yield* again.read(1000))
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a queue has a depth of 0 once the messages that were written after its metadata are read", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.put(file(0), bytesOf(0, 10))
+      disk.put(metadata, "0\n0,0\n0,0\n")
+      const { close, queue, saveState } = yield* open()
+      assert.strictEqual(queue.depth, 10)
+      const run = (yield* queue.read(1000))!
+      assert.deepStrictEqual([run.count, queue.depth, queue.hasMore], [10, 0, false])
+      settle(run)
+      yield* saveState
+      assert.isFalse(disk.files().has(file(0)))
+      yield* close
+      assert.strictEqual((yield* open()).queue.depth, 0)
+    }).pipe(Effect.provide(layer)))
+
+  for (const [name, state] of [["nsqd", false], ["version 0.2.0", true]] as const) {
+    it.effect(`a queue that ${name} has read to the end of its last file has a depth of 0`, () =>
+      Effect.gen(function*() {
+        const disk = yield* FaultyDisk
+        disk.put(file(0), bytesOf(0, 10))
+        const text = `0\n0,${10 * recordSize}\n1,0\n`
+        disk.put(metadata, text)
+        if (state) {
+          const read = { file: 0, offset: 10 * recordSize }
+          const slot = encodeSlot({
+            sequence: 1,
+            isSynced: true,
+            isExtended: false,
+            depth: 0,
+            read,
+            write: { file: 1, offset: 0 },
+            unsettled: [],
+            recent: undefined,
+            metadata: text,
+            previousMetadata: text
+          })
+          disk.put("/data/t.diskqueue.state.dat", Buffer.concat([slot, Buffer.alloc(slotSize)]))
+        }
+        const { queue, saveState } = yield* open()
+        assert.deepStrictEqual([queue.depth, queue.hasMore], [0, false])
+        yield* saveState
+        assert.isFalse(disk.files().has(file(0)))
+        yield* queue.append([recordsOf([10])])
+        assert.deepStrictEqual(yield* drain(queue), [10])
+      }).pipe(Effect.provide(layer)))
+  }
 
   it.effect("a queue without metadata reads all its files again", () =>
     Effect.gen(function*() {
