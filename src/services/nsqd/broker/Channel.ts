@@ -17,7 +17,7 @@ import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.
 import type { Carried } from "./Carried.ts"
 import type { ChannelPolicies } from "./ChannelPolicies.ts"
 import { Consumption, type ConsumptionSettings } from "./Consumption.ts"
-import { flushFailed } from "./Flush.ts"
+import { flushChannel } from "./Flush.ts"
 import { type ChannelContents, channelContents } from "./MemoryContents.ts"
 import { countRecords } from "./MemoryQueue.ts"
 import type { Outstanding } from "./Outstanding.ts"
@@ -389,15 +389,8 @@ export class Channel {
   private get flush(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const { backlog, outstanding } = this.consumption
-      const { deferred, inFlight: delivered } = outstanding.takeAll()
-      const inFlight = [...delivered, ...this.policies.takeDeadLetters()]
-      return Effect.matchEffect(backlog.flush([...inFlight, ...deferred]), {
-        onSuccess: (memory) =>
-          memory + inFlight.length + deferred.length === 0 ? Effect.void : Effect.logInfo(
-            `CHANNEL(${this.name}): flushing ${memory} memory ${inFlight.length} in-flight ${deferred.length} deferred messages to backend`
-          ),
-        onFailure: (failure) => flushFailed(`CHANNEL(${this.topic}:${this.name})`, failure)
-      })
+      const { deferred, inFlight } = outstanding.takeAll()
+      return flushChannel(this, backlog, [...inFlight, ...this.policies.takeDeadLetters()], deferred)
     })
   }
 
