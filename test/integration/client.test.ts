@@ -6,6 +6,7 @@ import { createServer, type Server } from "node:http"
 import { generate } from "selfsigned"
 import { Consumer, Producer, Topic } from "../../src/services/client/index.ts"
 import * as NodeTransport from "../../src/services/net/NodeTransport.ts"
+import { fixedPort } from "../services/net/fixedPort.ts"
 import * as Daemon from "./daemon.ts"
 
 const layer = Layer.merge(NodeTransport.layer, FetchHttpClient.layer)
@@ -139,7 +140,8 @@ describe("Producer and Consumer over real sockets", () => {
         const flags = ["--mem-queue-size=0"]
         const data = yield* Daemon.temporaryDirectory
         const steady = yield* Daemon.start(yield* Daemon.temporaryDirectory, flags)
-        const victim = yield* Daemon.start(data, flags)
+        const ports = { tcpPort: yield* fixedPort, httpPort: yield* fixedPort }
+        const victim = yield* Daemon.start(data, flags, ports)
         const addresses = [steady, victim].map(({ tcpPort }) => `127.0.0.1:${tcpPort}`)
         const producer = yield* Producer.make({ servers: { nsqd: addresses } })
         const consumer = yield* Consumer.make({
@@ -161,7 +163,7 @@ describe("Producer and Consumer over real sockets", () => {
         yield* victim.signal("SIGKILL")
         yield* victim.exited
         for (let i = 0; i < 3000; i++) yield* Queue.take(published)
-        yield* Daemon.start(data, flags, victim)
+        yield* Daemon.start(data, flags, ports)
         yield* Fiber.join(publishing)
         assert.strictEqual((yield* Fiber.join(collecting)).size, total)
       }).pipe(Effect.scoped, Effect.provide(layer)),

@@ -3,6 +3,7 @@ import { Context, Effect, Layer, Logger, Queue, Scope } from "effect"
 import * as Net from "node:net"
 import nsq, { type Message } from "nsqjs"
 import { Nsqlookupd } from "../../src/services/nsqlookupd/Nsqlookupd.ts"
+import { fixedPort } from "../services/net/fixedPort.ts"
 import * as Client from "./client.ts"
 import * as Daemon from "./daemon.ts"
 
@@ -15,12 +16,13 @@ const lookupd = (tcpAddress = "127.0.0.1:0", httpAddress = "127.0.0.1:0") =>
     Effect.orDie
   )
 
-/** The address of a listener that closes each connection immediately, so that no other process takes the port. */
+/** The address of a listener that closes each connection immediately. */
 const hangUp: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.callback<Net.Server>((resume) => {
-    const server = Net.createServer((socket) => void socket.destroy())
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-  }),
+  Effect.flatMap(fixedPort, (port) =>
+    Effect.callback<Net.Server>((resume) => {
+      const server = Net.createServer((socket) => void socket.destroy())
+      server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
+    })),
   (server) => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
 ).pipe(Effect.map((server) => `127.0.0.1:${(server.address() as Net.AddressInfo).port}`))
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Latch, type Scope } from "effect"
 import nsq, { type Message } from "nsqjs"
+import { fixedPort } from "../services/net/fixedPort.ts"
 import * as Daemon from "./daemon.ts"
 
 const total = 30_000
@@ -69,14 +70,14 @@ describe("nsqjs, an independent client", () => {
           if (finished.size >= total / 4) halfWay.openUnsafe()
           if (finished.size === total) allDone.openUnsafe()
         }
-        const ports = yield* Effect.scoped(Effect.gen(function*() {
-          const daemon = yield* Daemon.start(data)
+        const ports = { tcpPort: yield* fixedPort, httpPort: yield* fixedPort }
+        yield* Effect.scoped(Effect.gen(function*() {
+          const daemon = yield* Daemon.start(data, [], ports)
           yield* read(daemon, onMessage)
           yield* publish(daemon, 0, total / 2)
           yield* halfWay.await
           yield* daemon.signal("SIGTERM")
           assert.strictEqual(yield* daemon.exited, 0)
-          return { tcpPort: daemon.tcpPort, httpPort: daemon.httpPort }
         }))
         const daemon = yield* Daemon.start(data, [], ports)
         yield* read(daemon, onMessage)

@@ -4,12 +4,12 @@ import { Effect, Schema } from "effect"
 import { Yaml } from "effect/encoding"
 import { execFile, execFileSync, spawn } from "node:child_process"
 import * as Fs from "node:fs"
-import * as Net from "node:net"
 import * as Path from "node:path"
 import { promisify } from "node:util"
 import { ChannelName } from "../../src/protocol/client/Names.ts"
 import { connect, consumeUntil, topic } from "../integration/client.ts"
 import * as Daemon from "../integration/daemon.ts"
+import { fixedPort } from "../services/net/fixedPort.ts"
 
 const run = promisify(execFile)
 const monitoring = Path.resolve(import.meta.dirname, "../../packaging/monitoring")
@@ -57,14 +57,6 @@ const isInstalled = (command: string): boolean => {
     return false
   }
 }
-
-/** A port that is free now. */
-const freePort = Effect.callback<number>((resume) => {
-  const server = Net.createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0)))
-  })
-})
 
 const QueryResult = Schema.fromJsonString(Schema.Struct({
   data: Schema.Struct({
@@ -150,7 +142,7 @@ describe("the dashboard and the alert rules", () => {
             scrape_configs: [scrape]
           })
         )
-        const port = yield* freePort
+        const port = yield* fixedPort
         const flags = [`--config.file=${config}`, `--storage.tsdb.path=${directory}`]
         yield* Effect.acquireRelease(
           Effect.sync(() =>

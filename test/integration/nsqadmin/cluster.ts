@@ -1,4 +1,4 @@
-/** A real cluster in this process: nsqlookupds, nsqds and an nsqadmin on free ports. */
+/** A real cluster in this process: nsqlookupds, nsqds and an nsqadmin. A stopped daemon leaves its ports to no other process. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Context, Duration, Effect, Exit, FileSystem, Layer, Option, Schedule, Schema, Scope } from "effect"
 import { Lookup, Nodes } from "../../../src/protocol/http/LookupResponse.ts"
@@ -10,9 +10,10 @@ import type { NsqadminOptions } from "../../../src/services/nsqadmin/NsqadminOpt
 import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import type { NsqdOptions } from "../../../src/services/nsqd/options/NsqdOptions.ts"
 import { Nsqlookupd } from "../../../src/services/nsqlookupd/Nsqlookupd.ts"
+import { fixedPort } from "../../services/net/fixedPort.ts"
 
-const anyPort = "127.0.0.1:0"
 const here = "127.0.0.1"
+const anyAddress = Effect.map(fixedPort, (port) => `${here}:${port}`)
 
 const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(":") + 1))
 
@@ -68,7 +69,7 @@ const daemon = (http: string, tcp: string, { log, stop }: Pick<Daemon, "log" | "
 
 export const startLookupd = Effect.gen(function*() {
   const started = yield* startIn(
-    Nsqlookupd.layerWith({ tcpAddress: anyPort, httpAddress: anyPort, broadcastAddress: here })
+    Nsqlookupd.layerWith({ tcpAddress: yield* anyAddress, httpAddress: yield* anyAddress, broadcastAddress: here })
   )
   const { httpAddress, tcpAddress } = Context.get(started.context, Nsqlookupd)
   return daemon(`${here}:${portOf(httpAddress)}`, `${here}:${portOf(tcpAddress)}`, started)
@@ -84,8 +85,8 @@ export const startNsqd = Effect.fnUntraced(function*(
     Effect.orDie
   )
   const started = yield* startIn(Nsqd.layerWith({
-    tcpAddress: anyPort,
-    httpAddress: anyPort,
+    tcpAddress: yield* anyAddress,
+    httpAddress: yield* anyAddress,
     broadcastAddress: here,
     dataPath,
     lookupdTcpAddresses: lookupds.map(({ tcp }) => tcp),
@@ -97,9 +98,10 @@ export const startNsqd = Effect.fnUntraced(function*(
 
 /** Starts an nsqadmin and returns its URL, its log lines so far, and an effect that stops it. */
 export const startAdmin = Effect.fnUntraced(function*(options: Partial<NsqadminOptions>) {
+  const httpAddress = yield* anyAddress
   const { context, log, stop } = yield* startIn(
     // The machine of the test may be full.
-    Nsqadmin.layerWith({ httpAddress: anyPort, sampleInterval: Duration.millis(100), warnDiskPercent: 0, ...options })
+    Nsqadmin.layerWith({ httpAddress, sampleInterval: Duration.millis(100), warnDiskPercent: 0, ...options })
   )
   return { url: `http://${here}:${portOf(Context.get(context, Nsqadmin).httpAddress)}`, log, stop }
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Queue } from "effect"
-import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
+import { Effect, Exit, Layer, Queue } from "effect"
+import { fixedPort } from "../net/fixedPort.ts"
 import { daemon, daemonWith, failureOf, run, runAlone } from "./cli.ts"
 
 const printed = (...args: ReadonlyArray<string>) => Effect.map(run(args), ({ out }) => out)
@@ -131,8 +131,7 @@ describe("nsq", () => {
 
   it.live("sub writes one line for each nsqd that it cannot reach, and one when an nsqd is connected", () =>
     Effect.gen(function*() {
-      const free = yield* Effect.scoped(Effect.map(Layer.build(daemon), Context.get(Nsqd)))
-      const address = `127.0.0.1:${free.tcpPort}`
+      const address = `127.0.0.1:${yield* fixedPort}`
       const lines = yield* Queue.unbounded<string>()
       yield* Effect.forkScoped(
         runAlone(
