@@ -67,9 +67,12 @@ describe("memory after clients have disconnected", () => {
         yield* round(200)
         const before = yield* bytesInUse(daemon)
         yield* round(Number.parseInt(kind, 10))
-        const after = yield* bytesInUse(daemon)
         // Buffers of a partial MPUB each would be 150 MB, a session each 20 MB.
-        assert.isBelow(after - before, 1024 * 1024)
+        const limit = 1024 * 1024
+        let grown = Infinity
+        // On a busy machine the last sockets are freed late.
+        for (let i = 0; i < 50 && grown >= limit; i++) grown = (yield* bytesInUse(daemon)) - before
+        assert.isBelow(grown, limit)
       }), 240_000)
   }
 })

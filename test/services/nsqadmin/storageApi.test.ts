@@ -301,10 +301,10 @@ describe("policies in nsqadmin's API", () => {
       const frozen = yield* fakeServer(() => {})
       yield* Effect.gen(function*() {
         const { policies } = yield* client
-        const listed = yield* policies.list({ query: { timeout: "300" } })
+        const listed = yield* policies.list({ query: { timeout: "3000" } })
         assert.deepStrictEqual(listed.nodes.map(({ error, node }) => [node, error]), [[http, ""]])
         assert.include(listed.message, frozen)
-        const applied = yield* policies.inForce({ params: { topic: "t" }, query: { timeout: "300" } })
+        const applied = yield* policies.inForce({ params: { topic: "t" }, query: { timeout: "3000" } })
         assert.deepStrictEqual(applied.nodes.map(({ fields, node }) => [node, Object.keys(fields ?? {})]), [
           [http, ["max_depth"]]
         ])
