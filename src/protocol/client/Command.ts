@@ -2,17 +2,12 @@
  * The commands of a client (docs/protocol/client.md) as values, and their encoding. `CommandDecoder` decodes them.
  */
 import { Schema } from "effect"
+import { encodePlain, sized } from "./CommandBytes.ts"
 import { encodeHeaders, Headers } from "./Headers.ts"
-import { messageIdLength } from "./Message.ts"
+import { messageIdLength } from "./MessageBytes.ts"
 import { ChannelName, TopicName } from "./Names.ts"
 
-/**
- * The first bytes of a client: protocol version 2.
- *
- * @since 0.1.0
- * @category constants
- */
-export const magicV2 = "  V2"
+export { magicV2 } from "./CommandBytes.ts"
 
 /**
  * The names of all commands, case sensitive.
@@ -99,14 +94,6 @@ export const Command = Schema.TaggedUnion({
 /** A command as a value. Delays are in milliseconds. */
 export type Command = typeof Command.Type
 
-const int32 = (value: number): Buffer => {
-  const out = Buffer.allocUnsafe(4)
-  out.writeInt32BE(value)
-  return out
-}
-
-const sized = (body: Uint8Array): Buffer => Buffer.concat([int32(body.length), body])
-
 const headersBlock = (headers: Headers): Buffer => {
   const block = encodeHeaders(headers)
   if (Buffer.isBuffer(block)) return block
@@ -120,42 +107,11 @@ const headersBlock = (headers: Headers): Buffer => {
  * @category codecs
  */
 export const encodeCommand = (command: Command): Buffer => {
-  switch (command._tag) {
-    case "IDENTIFY":
-      return Buffer.concat([Buffer.from("IDENTIFY\n"), sized(command.body)])
-    case "AUTH":
-      return Buffer.concat([Buffer.from("AUTH\n"), sized(command.secret)])
-    case "SUB":
-      return Buffer.from(`SUB ${command.topic} ${command.channel}\n`)
-    case "PUB":
-      return Buffer.concat([Buffer.from(`PUB ${command.topic}\n`), sized(command.body)])
-    case "DPUB":
-      return Buffer.concat([Buffer.from(`DPUB ${command.topic} ${command.deferMillis}\n`), sized(command.body)])
-    case "HPUB": {
-      const delay = command.deferMillis === 0 ? "" : ` ${command.deferMillis}`
-      return Buffer.concat([
-        Buffer.from(`HPUB ${command.topic}${delay}\n`),
-        sized(headersBlock(command.headers)),
-        sized(command.body)
-      ])
-    }
-    case "MPUB": {
-      const body = Buffer.concat([int32(command.bodies.length), ...command.bodies.map(sized)])
-      return Buffer.concat([Buffer.from(`MPUB ${command.topic}\n`), sized(body)])
-    }
-    case "RDY":
-      return Buffer.from(`RDY ${command.count}\n`)
-    case "FIN":
-    case "TOUCH":
-      return Buffer.from(`${command._tag} ${command.id}\n`, "latin1")
-    case "REQ": {
-      const { delayMillis, id, reason } = command
-      return reason === undefined
-        ? Buffer.from(`REQ ${id} ${delayMillis}\n`, "latin1")
-        : Buffer.from(`REQ ${id} ${delayMillis} ${reason}\n`)
-    }
-    case "CLS":
-    case "NOP":
-      return Buffer.from(`${command._tag}\n`)
-  }
+  if (command._tag !== "HPUB") return encodePlain(command)
+  const delay = command.deferMillis === 0 ? "" : ` ${command.deferMillis}`
+  return Buffer.concat([
+    Buffer.from(`HPUB ${command.topic}${delay}\n`),
+    sized(headersBlock(command.headers)),
+    sized(command.body)
+  ])
 }

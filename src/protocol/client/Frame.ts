@@ -1,17 +1,8 @@
-/**
- * Frames, which a server sends (docs/protocol/client.md#frames): `[int32 size][int32 type][data]`, where size includes type and
- * data. `FrameDecoder` is the client's side: pure, and resumable at every byte.
- */
+/** Frames, which a server sends, as Schemas (docs/protocol/client.md#frames). `FrameReader` has their bytes. */
 import { Schema } from "effect"
-import { ArrivedBytes } from "./ArrivedBytes.ts"
+import { FrameReader, FrameType, InvalidFrame } from "./FrameReader.ts"
 
-/**
- * The types of frames. Only clients that negotiated headers get `messageWithHeaders`.
- *
- * @since 0.1.0
- * @category models
- */
-export const FrameType = { response: 0, error: 1, message: 2, messageWithHeaders: 3 } as const
+export { encodeFrame, encodeResponse, frameHeaderSize, FrameType } from "./FrameReader.ts"
 
 /**
  * A frame as a value.
@@ -27,46 +18,6 @@ export const Frame = Schema.Struct({
 export type Frame = typeof Frame.Type
 
 /**
- * Size of the header of a frame in bytes: size and type.
- *
- * @since 0.1.0
- * @category constants
- */
-export const frameHeaderSize = 8
-
-/**
- * Encodes a frame.
- *
- * @since 0.1.0
- * @category codecs
- */
-export const encodeFrame = (type: Frame["type"], data: Uint8Array): Buffer => {
-  const out = Buffer.allocUnsafe(frameHeaderSize + data.length)
-  out.writeInt32BE(data.length + 4, 0)
-  out.writeInt32BE(type, 4)
-  out.set(data, frameHeaderSize)
-  return out
-}
-
-/**
- * Encodes a response frame.
- *
- * @since 0.1.0
- * @category codecs
- */
-export const encodeResponse = (text: string): Buffer => encodeFrame(FrameType.response, Buffer.from(text))
-
-const ok = encodeResponse("OK")
-const okSize = ok.length
-
-/** Returns the number of `OK` responses at the front of the bytes. */
-const countOks = (bytes: Uint8Array): number => {
-  let end = 0
-  for (let at = 0; at < bytes.length && bytes[at] === ok[at - end]; at++) if (at - end === okSize - 1) end += okSize
-  return end / okSize
-}
-
-/**
  * The input is not a frame, or the frame exceeds the limit; no further input can be decoded.
  *
  * @since 0.1.0
@@ -77,7 +28,7 @@ export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
   type: Schema.Int
 }) {
   override get message(): string {
-    return `invalid frame: size ${this.size}, type ${this.type}`
+    return new InvalidFrame(this.size, this.type).message
   }
 }
 
@@ -87,63 +38,10 @@ export class FrameError extends Schema.TaggedError<FrameError>()("FrameError", {
  * @since 0.1.0
  * @category models
  */
-export class FrameDecoder {
-  private readonly arrived = new ArrivedBytes()
-  private readonly maxFrameSize: number
-  /** `OK` responses before the other input. */
-  private oks = 0
-
-  /** `maxFrameSize` limits the size field, in bytes. Default: 64 MiB. */
-  constructor(maxFrameSize: number = 64 * 1024 * 1024) {
-    this.maxFrameSize = maxFrameSize
-  }
-
-  feed(chunk: Uint8Array): void {
-    // The replies to publishes are counted where they arrive, and not copied.
-    const oks = this.arrived.length === 0 ? countOks(chunk) : 0
-    this.oks += oks
-    const start = oks * okSize
-    if (start < chunk.length) this.arrived.add(start === 0 ? chunk : chunk.subarray(start))
-  }
-
+export class FrameDecoder extends FrameReader {
   /** Returns the next complete frame; `undefined` while bytes are missing. */
-  next(): Frame | FrameError | undefined {
-    if (this.oks > 0) {
-      this.oks--
-      return { type: FrameType.response, data: ok.subarray(frameHeaderSize) }
-    }
-    const { arrived } = this
-    if (arrived.length < frameHeaderSize) return undefined
-    const size = arrived.int32At(0)
-    const type = arrived.int32At(4)
-    if (size < 4 || size > this.maxFrameSize || (type !== 0 && type !== 1 && type !== 2 && type !== 3)) {
-      return new FrameError({ size, type })
-    }
-    if (arrived.length < size + 4) return undefined
-    const data = arrived.view(frameHeaderSize, size + 4)
-    arrived.drop(size + 4)
-    return { type, data }
-  }
-
-  /**
-   * Removes the `OK` responses at the front of the input; returns their number. Many publishes have nothing but these replies: one
-   * comparison for each takes less than a frame as a value.
-   */
-  takeOks(): number {
-    const { arrived } = this
-    let count = 0
-    while (arrived.length >= (count + 1) * okSize && arrived.matches(ok, count * okSize)) count++
-    arrived.drop(count * okSize)
-    count += this.oks
-    this.oks = 0
-    return count
-  }
-
-  /** Removes and returns the input after the last frame, for a connection that is upgraded. */
-  takeRest(): Buffer {
-    const rest = Buffer.concat([...Array.from({ length: this.oks }, () => ok), this.arrived.all])
-    this.oks = 0
-    this.arrived.drop(this.arrived.length)
-    return rest
+  override next(): Frame | FrameError | undefined {
+    const frame = super.next()
+    return frame instanceof InvalidFrame ? new FrameError({ size: frame.size, type: frame.type }) : frame
   }
 }

@@ -5,43 +5,19 @@
  */
 import { Schema } from "effect"
 import { isUtf8 } from "node:buffer"
+import {
+  encodeLines,
+  invalidHeaders,
+  maxHeadersBytes,
+  namePattern,
+  textOf,
+  whyNot,
+  whyNotValue,
+  whyOwn,
+  whyTooLarge
+} from "./HeaderLines.ts"
 
-/**
- * The maximum size of the encoded headers of a message, in bytes.
- *
- * @since 0.2.0
- * @category constants
- */
-export const maxHeadersBytes = 8192
-
-/**
- * The header with the key by which nsqd recognizes the same publish (docs/headers.md#de-duplication).
- *
- * @since 0.2.0
- * @category constants
- */
-export const dedupKeyHeader = "nsq-dedup-key"
-
-/** Those that only nsqd sets: the origin of a dead letter, and the number of its redrives. */
-const ownPrefix = "nsq-origin-"
-const ownNames: ReadonlySet<string> = new Set(["nsq-dead-reason", "nsq-redriven"])
-
-/**
- * Whether a header, by its name in lower case, is one that only nsqd sets: `nsq-origin-*`, `nsq-dead-reason` and `nsq-redriven`
- * (docs/policies.md#dead-letters).
- *
- * @since 0.2.0
- * @category predicates
- */
-export const isOwnHeader = (name: string): boolean => name.startsWith(ownPrefix) || ownNames.has(name)
-
-/**
- * The encoded form of no headers.
- *
- * @since 0.2.0
- * @category constants
- */
-export const noHeaders = Buffer.alloc(0)
+export { dedupKeyHeader, headerValue, isOwnHeader, maxHeadersBytes, noHeaders, readHeaders } from "./HeaderLines.ts"
 
 /**
  * The headers of a message are not valid: a name, a value or their size.
@@ -53,28 +29,11 @@ export class HeadersError extends Schema.TaggedError<HeadersError>()("HeadersErr
   reason: Schema.String
 }) {
   override get message(): string {
-    return `invalid headers: ${this.reason}`
+    return invalidHeaders(this.reason)
   }
 }
 
 const invalid = (reason: string): HeadersError => new HeadersError({ reason })
-
-/** A token of HTTP in lower case. */
-const namePattern = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
-/** The code below which characters are for control, and that of DEL. */
-const space = 0x20
-const del = 0x7f
-
-/** Why `value` is not the value of a header; `undefined` if it is. */
-const whyNotValue = (value: string): string | undefined => {
-  if (!value.isWellFormed()) return "is not valid Unicode"
-  if (value.trim() !== value) return "begins or ends with white space"
-  for (let i = 0; i < value.length; i++) {
-    const code = value.charCodeAt(i)
-    if (code < space || code === del) return "has a control character"
-  }
-  return undefined
-}
 
 /**
  * The headers of a message by name, in lower case.
@@ -89,14 +48,7 @@ export const Headers = Schema.Record(
 /** The headers of a message by name, in lower case. */
 export type Headers = Readonly<Record<string, string>>
 
-const whyNot = (name: string, value: string): string | undefined => {
-  if (!namePattern.test(name)) return `the name ${JSON.stringify(name)} is not a token of HTTP in lower case`
-  const reason = whyNotValue(value)
-  return reason === undefined ? undefined : `the value of ${JSON.stringify(name)} ${reason}`
-}
-
-const tooLarge = (bytes: number): HeadersError =>
-  invalid(`${bytes} bytes are more than the maximum of ${maxHeadersBytes}`)
+const tooLarge = (bytes: number): HeadersError => invalid(whyTooLarge(bytes))
 
 /**
  * Encodes headers. Names become lower case. Returns a `HeadersError` if a name is not a token of HTTP or occurs twice, if a value has
@@ -106,18 +58,8 @@ const tooLarge = (bytes: number): HeadersError =>
  * @category codecs
  */
 export const encodeHeaders = (headers: Headers): Buffer | HeadersError => {
-  const names = new Set<string>()
-  let text = ""
-  for (const [given, value] of Object.entries(headers)) {
-    const name = given.toLowerCase()
-    const reason = whyNot(name, value)
-    if (reason !== undefined) return invalid(reason)
-    if (names.has(name)) return invalid(`the name ${JSON.stringify(name)} occurs twice`)
-    names.add(name)
-    text += `${name}:${value}\n`
-  }
-  const bytes = Buffer.from(text)
-  return bytes.length > maxHeadersBytes ? tooLarge(bytes.length) : bytes
+  const lines = encodeLines(headers)
+  return typeof lines === "string" ? invalid(lines) : lines
 }
 
 /**
@@ -153,8 +95,8 @@ export const decodeHeaders = (block: Uint8Array): Headers | HeadersError => {
  * @category codecs
  */
 export const refuseOwnHeaders = (headers: Headers): HeadersError | undefined => {
-  const name = Object.keys(headers).find((given) => isOwnHeader(given.toLowerCase()))
-  return name === undefined ? undefined : invalid(`only nsqd sets ${JSON.stringify(name)}`)
+  const reason = whyOwn(headers)
+  return reason === undefined ? undefined : invalid(reason)
 }
 
 /**
@@ -165,41 +107,3 @@ export const refuseOwnHeaders = (headers: Headers): HeadersError | undefined => 
  */
 export const encodePublishedHeaders = (headers: Headers): Buffer | HeadersError =>
   refuseOwnHeaders(headers) ?? encodeHeaders(headers)
-
-/**
- * Decodes headers that were checked before. Lines without a colon are left out.
- *
- * @since 0.2.0
- * @category codecs
- */
-export const readHeaders = (block: Uint8Array): Headers =>
-  block.length === 0 ? none : Object.fromEntries(
-    textOf(block).split("\n").flatMap((line) => {
-      const colon = line.indexOf(":")
-      return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1)]]
-    })
-  )
-
-/**
- * Returns the value of one header, whose name is in lower case, without decoding the others; `undefined` if it is missing.
- *
- * @since 0.2.0
- * @category codecs
- */
-export const headerValue = (block: Buffer, name: string): string | undefined => {
-  const start = `${name}:`
-  let at = 0
-  while (at < block.length) {
-    const end = block.indexOf(0x0a, at)
-    const stop = end < 0 ? block.length : end
-    if (block.toString("latin1", at, at + start.length) === start) {
-      return block.toString("utf8", at + start.length, stop)
-    }
-    at = stop + 1
-  }
-  return undefined
-}
-
-const none: Headers = Object.freeze({})
-
-const textOf = (block: Uint8Array): string => Buffer.from(block.buffer, block.byteOffset, block.length).toString("utf8")

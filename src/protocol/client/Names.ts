@@ -1,35 +1,11 @@
 /**
- * Topic and channel names (docs/protocol/client.md#names), which have the same rule: as branded Schemas for user input, and as a
- * plain check for the command decoder.
+ * Topic and channel names (docs/protocol/client.md#names), which have the same rule: as branded Schemas for user input. The
+ * plain checks are in `NameRules`.
  */
 import { Schema } from "effect"
+import { maxNameLength, pattern } from "./NameRules.ts"
 
-/**
- * The maximum length of a name in bytes, including the `#ephemeral` suffix.
- *
- * @since 0.1.0
- * @category constants
- */
-export const maxNameLength = 64
-
-const pattern = /^[.a-zA-Z0-9_-]+(#ephemeral)?$/
-const ephemeralSuffix = "#ephemeral"
-
-/**
- * Whether `name` is a valid name of a topic or a channel.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isValidName = (name: string): boolean => name.length <= maxNameLength && pattern.test(name)
-
-/**
- * Whether a topic or channel of this name is kept only in memory and deleted with its last user.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isEphemeral = (name: string): boolean => name.endsWith(ephemeralSuffix)
+export { isChannelName, isEphemeral, isTopicName, isValidName, maxNameLength } from "./NameRules.ts"
 
 const Name = Schema.String.pipe(Schema.check(Schema.isPattern(pattern), Schema.isMaxLength(maxNameLength)))
 
@@ -52,18 +28,3 @@ export type TopicName = typeof TopicName.Type
 export const ChannelName = Name.pipe(Schema.brand("ChannelName"))
 /** A valid channel name. */
 export type ChannelName = typeof ChannelName.Type
-
-/**
- * Whether a string is a topic name, without the cost of a Schema.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isTopicName = (name: string): name is TopicName => isValidName(name)
-/**
- * Whether a string is a channel name, without the cost of a Schema.
- *
- * @since 0.1.0
- * @category guards
- */
-export const isChannelName = (name: string): name is ChannelName => isValidName(name)

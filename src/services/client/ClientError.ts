@@ -3,7 +3,7 @@
  * `Effect.catchReason("ClientError", "UnknownOutcome", ...)` one.
  */
 import { Data } from "effect"
-import { type ErrorCode, parseErrorCode } from "../../protocol/client/ProtocolError.ts"
+import { type ErrorCode, parseErrorCode } from "../../protocol/client/ErrorCodes.ts"
 import { masked } from "../core/Masked.ts"
 
 /**

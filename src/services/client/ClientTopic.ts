@@ -2,9 +2,10 @@
  * The topics of client programs: a name and the type of the messages. Producer and Consumer take a plain name for bytes, or a
  * topic with a Schema for values.
  */
-import { Effect, Schema, Tracer } from "effect"
-import { ChannelName, type ChannelName as ChannelNameType, TopicName } from "../../protocol/client/Names.ts"
-import { ClientError, ClientErrorReason } from "./ClientError.ts"
+import { Effect, type Schema, Tracer } from "effect"
+import * as NameRules from "../../protocol/client/NameRules.ts"
+import type { ClientError } from "./ClientError.ts"
+import * as ValueTopic from "./ValueTopic.ts"
 
 /**
  * A topic whose messages are values of type `A`.
@@ -13,7 +14,7 @@ import { ClientError, ClientErrorReason } from "./ClientError.ts"
  * @category models
  */
 export interface Topic<A> {
-  readonly name: TopicName
+  readonly name: NameRules.TopicName
   /** Fails with the reason `InvalidMessage`, and so does `decode`. */
   readonly encode: (value: A) => Effect.Effect<Uint8Array, ClientError>
   readonly decode: (body: Uint8Array) => Effect.Effect<A, ClientError>
@@ -23,9 +24,6 @@ export interface Topic<A> {
    */
   readonly linkOf?: (body: Uint8Array) => Tracer.SpanLink | undefined
 }
-
-const invalid = (topic: string) => ({ message: description }: { readonly message: string }): ClientError =>
-  new ClientError({ reason: ClientErrorReason.InvalidMessage({ topic, description }) })
 
 /**
  * Returns a topic whose messages are values in JSON. Dies if NSQ does not accept the name.
@@ -37,16 +35,8 @@ const invalid = (topic: string) => ({ message: description }: { readonly message
  * @since 0.1.0
  * @category constructors
  */
-export const make = <A, I>(name: string, schema: Schema.Codec<A, I>): Topic<A> => {
-  const json = Schema.fromJsonString(schema)
-  const encode = Schema.encodeEffect(json)
-  const decode = Schema.decodeUnknownEffect(json)
-  return {
-    name: TopicName.make(name),
-    encode: (value) => encode(value).pipe(Effect.map((text) => Buffer.from(text)), Effect.mapError(invalid(name))),
-    decode: (body) => Effect.mapError(decode(bufferOf(body).toString()), invalid(name))
-  }
-}
+export const make = <A, I>(name: string, schema: Schema.Codec<A, I>): Topic<A> =>
+  ValueTopic.make(name, ({ of }) => of(schema))
 
 /** Where a traced message carries its span: the last field of the JSON object, in the form of W3C's `traceparent`. */
 const carried = /,?"traceparent":"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"\}$/
@@ -98,7 +88,7 @@ export const traced = <A>(topic: Topic<A>): Topic<A> => ({
  * @category operations
  */
 export const bytes = (name: string): Topic<Uint8Array> => ({
-  name: TopicName.make(name),
+  name: NameRules.topicName(name),
   encode: Effect.succeed,
   decode: Effect.succeed
 })
@@ -109,6 +99,6 @@ export const bytes = (name: string): Topic<Uint8Array> => ({
  * @since 0.1.0
  * @category operations
  */
-export const channelName = (name: string): ChannelNameType => ChannelName.make(name)
+export const channelName = (name: string): NameRules.ChannelName => NameRules.channelName(name)
 
 const bufferOf = (body: Uint8Array): Buffer => Buffer.from(body.buffer, body.byteOffset, body.length)

@@ -19,8 +19,8 @@ import {
   type Stream
 } from "effect"
 import type { HttpClient } from "effect/http"
-import { encodeCommand } from "../../protocol/client/Command.ts"
-import { isFatal, parseErrorCode } from "../../protocol/client/ProtocolError.ts"
+import { encodePlain } from "../../protocol/client/CommandBytes.ts"
+import { isFatal, parseErrorCode } from "../../protocol/client/ErrorCodes.ts"
 import * as Time from "../core/Time.ts"
 import type { Transport } from "../net/Transport.ts"
 import * as Batches from "./Batches.ts"
@@ -186,7 +186,7 @@ export const make = Effect.fn("Consumer.make")(function*<A, R = never>(
     // A consumer that stops subscribes to nothing; its connections end soon.
     if (subscription.stopped) return yield* Effect.never
     const member = new Member(connection)
-    connection.send(encodeCommand({ _tag: "SUB", topic: topic.name, channel }))
+    connection.send(encodePlain({ _tag: "SUB", topic: topic.name, channel }))
     if (connection.features.max_rdy_count < maxInFlight) {
       yield* Effect.logWarning(
         `(${connection.address}) max RDY count ${connection.features.max_rdy_count} < consumer max in flight ` +

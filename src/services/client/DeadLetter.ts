@@ -2,10 +2,13 @@
  * The envelope of a message that a consumer gave up, as it is published to the topic of dead letters: the message, where it came
  * from, and why it was given up.
  */
-import { Cause, Schema } from "effect"
+import { Cause } from "effect"
+import { lazySchema } from "../core/LazySchema.ts"
 import { masked } from "../core/Masked.ts"
-import * as ClientTopic from "./ClientTopic.ts"
+import type * as ClientTopic from "./ClientTopic.ts"
+import * as DeadLetterSchema from "./DeadLetterSchema.ts"
 import type { Delivery } from "./Delivery.ts"
+import * as ValueTopic from "./ValueTopic.ts"
 
 /**
  * A message that was given up. In JSON the body is in Base64.
@@ -13,21 +16,7 @@ import type { Delivery } from "./Delivery.ts"
  * @since 0.2.0
  * @category models
  */
-export const DeadLetter = Schema.Struct({
-  /** Topic and channel that the message was consumed from. */
-  topic: Schema.String,
-  channel: Schema.String,
-  id: Schema.String,
-  /** Number of deliveries. */
-  attempts: Schema.Int,
-  /** Time at which nsqd accepted the message, in nanoseconds since the Unix epoch. */
-  timestamp: Schema.BigIntFromString,
-  /** Address of the nsqd that delivered the message last, `host:port`. */
-  address: Schema.String,
-  /** The cause as text: the error of the handler, or why the body cannot be decoded. At most 10,000 characters. */
-  cause: Schema.String,
-  body: Schema.Uint8ArrayFromBase64
-})
+export const DeadLetter = lazySchema(DeadLetterSchema.make)
 export type DeadLetter = typeof DeadLetter.Type
 
 /**
@@ -41,7 +30,8 @@ export type DeadLetter = typeof DeadLetter.Type
  * @since 0.2.0
  * @category constructors
  */
-export const topic = (name: string): ClientTopic.Topic<DeadLetter> => ClientTopic.make(name, DeadLetter)
+export const topic = (name: string): ClientTopic.Topic<DeadLetter> =>
+  ValueTopic.make(name, ({ deadLetters }) => deadLetters)
 
 const maxCauseLength = 10_000
 

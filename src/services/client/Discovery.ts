@@ -3,17 +3,14 @@
  * (docs/protocol/library.md#discovery). The result is a Stream of address lists; a server that fails is logged and does not end
  * it.
  */
-import { Duration, Effect, Queue, Random, Result, Schedule, Schema, Stream } from "effect"
-import { HttpClient, HttpClientRequest } from "effect/http"
+import { Duration, Effect, Queue, Random, Result, Stream } from "effect"
+import type { HttpClient } from "effect/http"
 import type { TopicName } from "../../protocol/client/Names.ts"
-import * as LookupResponse from "../../protocol/http/LookupResponse.ts"
-import type { HttpError } from "../http/HttpError.ts"
-import * as HttpExchange from "../http/HttpExchange.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import type { Origin } from "../net/DaemonNetworks.ts"
-import { joinAddress } from "../net/Transport.ts"
-import { ClientError, ClientErrorReason } from "./ClientError.ts"
+import type { ClientError } from "./ClientError.ts"
 import { ServerReport } from "./Connections.ts"
+import { hostOf } from "./LookupAddress.ts"
 
 /**
  * Addresses of nsqd to connect to, or of nsqlookupd to query.
@@ -49,59 +46,7 @@ export type Servers =
 export const isLookup = (servers: Servers): servers is Extract<Servers, { readonly lookupd: ReadonlyArray<string> }> =>
   "lookupd" in servers
 
-const lookupTimeout = Duration.seconds(10)
-
-/** Limit for a response, and for one event of a watch: far more than a cluster's nsqd need. */
-const maxResponseBytes = 64 * 1024 * 1024
-
-/** Returns the URL for a topic, or for all nsqd; `undefined` if the address is not valid. */
-const lookupUrl = (address: string, topic: string | undefined): URL | undefined => {
-  const url = URL.parse(/^https?:\/\//.test(address) ? address : `http://${address}`)
-  if (url === null) return undefined
-  if (url.pathname === "/") url.pathname = topic === undefined ? "/nodes" : "/lookup"
-  if (topic !== undefined) url.searchParams.set("topic", topic)
-  return url
-}
-
-const hostOf = (address: string): string => lookupUrl(address, undefined)?.hostname.replace(/^\[|\]$/g, "") ?? address
-
-const lookupFailure = (address: string, description: string): ClientError =>
-  new ClientError({ reason: ClientErrorReason.LookupFailure({ address, description }) })
-
-const descriptionOf = (error: HttpError | Schema.SchemaError): string => {
-  if (error._tag === "SchemaError") return error.message
-  return error.reason._tag === "Timeout" ? "timed out after 10 seconds" : error.description
-}
-
-const isNotFound = (error: HttpError | Schema.SchemaError): boolean =>
-  error._tag === "HttpError" && error.reason._tag === "UnexpectedStatus" && error.reason.status === 404
-
-/**
- * Requests a URL of one nsqlookupd, and decodes the response. A 404 has the result `missing`, if there is one. Every failure names
- * the nsqlookupd and the reason. Follows no redirect: an nsqlookupd must not direct requests to other servers.
- */
-const request = <A, I>(
-  address: string,
-  url: URL | undefined,
-  schema: Schema.Codec<A, I>,
-  missing?: A
-): Effect.Effect<A, ClientError, HttpClient.HttpClient> =>
-  Effect.gen(function*() {
-    const client = yield* HttpClient.HttpClient
-    if (url === undefined) return yield* lookupFailure(address, "not a valid address")
-    const limits = { address, timeout: lookupTimeout, maxBytes: maxResponseBytes }
-    return yield* HttpExchange.sendToDaemon(client, HttpClientRequest.get(url.href), limits).pipe(
-      Effect.flatMap(({ body }) => Schema.decodeEffect(Schema.fromJsonString(schema))(body.toString())),
-      Effect.catch((error) =>
-        missing !== undefined && isNotFound(error)
-          ? Effect.succeed(missing)
-          : Effect.fail(lookupFailure(address, descriptionOf(error)))
-      )
-    )
-  })
-
-const addressesOf = ({ producers }: LookupResponse.Addresses): ReadonlyArray<string> =>
-  producers.map(({ broadcast_address, tcp_port }) => joinAddress(broadcast_address, tcp_port))
+const requests = Effect.promise(() => import("./LookupRequests.ts"))
 
 /**
  * Returns the nsqd that have a topic, or all nsqd, from one nsqlookupd. Returns none for an unknown topic. Fails with the reason
@@ -114,10 +59,7 @@ export const lookup = Effect.fn("Discovery.lookup")((
   address: string,
   topic: string | undefined
 ): Effect.Effect<ReadonlyArray<string>, ClientError, HttpClient.HttpClient> =>
-  Effect.map(
-    request(address, lookupUrl(address, topic), LookupResponse.AnyAddresses, { producers: [] }),
-    (response) => addressesOf("data" in response ? response.data : response)
-  )
+  Effect.flatMap(requests, ({ lookup }) => lookup(address, topic))
 )
 
 /**
@@ -129,17 +71,8 @@ export const lookup = Effect.fn("Discovery.lookup")((
 export const topics = Effect.fn("Discovery.topics")((
   address: string
 ): Effect.Effect<ReadonlyArray<string>, ClientError, HttpClient.HttpClient> =>
-  Effect.map(
-    request(address, URL.parse("/topics", lookupUrl(address, undefined)?.href) ?? undefined, LookupResponse.Topics),
-    ({ topics }) => topics
-  )
+  Effect.flatMap(requests, ({ topics }) => topics(address))
 )
-
-const watchAgain = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("10 seconds")]).pipe(
-  Schedule.jittered
-)
-const decodeEvent = Schema.decodeUnknownEffect(Schema.fromJsonString(LookupResponse.Addresses))
-const eventStart = "data: "
 
 /**
  * Streams the nsqd of a topic from one nsqlookupd: at once and after every change. Reconnects when the connection is lost; ends
@@ -152,40 +85,7 @@ export const watch = (
   address: string,
   topic: string
 ): Stream.Stream<ReadonlyArray<string>, never, HttpClient.HttpClient> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const client = yield* HttpClient.HttpClient
-    const url = lookupUrl(address, topic)
-    if (url === undefined) return Stream.empty
-    url.pathname = url.pathname.replace(/lookup$/, "watch")
-    const { status, stream } = yield* HttpExchange.open(
-      client,
-      HttpExchange.versioned(HttpClientRequest.get(url.href)),
-      { address }
-    )
-    // NSQ's own nsqlookupd has no `/watch`.
-    if (status === 404) return Stream.empty
-    if (status !== 200) return yield* lookupFailure(address, `got response ${status}`)
-    let lineLength = 0
-    return stream.pipe(
-      Stream.decodeText,
-      Stream.mapEffect((text) => {
-        const end = text.lastIndexOf("\n")
-        lineLength = end < 0 ? lineLength + text.length : text.length - end
-        return lineLength > maxResponseBytes
-          ? Effect.fail(lookupFailure(address, "an event of the watch is too large (limit 64 MiB)"))
-          : Effect.succeed(text)
-      }),
-      Stream.splitLines,
-      Stream.filter((line) => line.startsWith(eventStart)),
-      Stream.mapEffect((line) => decodeEvent(line.slice(eventStart.length))),
-      Stream.map(addressesOf),
-      // The server closes watches by itself, for example when it stops.
-      Stream.concat(Stream.fail(lookupFailure(address, "the server closed the watch")))
-    )
-  })).pipe(
-    Stream.retry(watchAgain),
-    Stream.catch(() => Stream.empty)
-  )
+  Stream.unwrap(Effect.map(requests, ({ watch }) => watch(address, topic)))
 
 /**
  * The nsqd of a topic, kept current.

@@ -1,6 +1,6 @@
 /** Publishes with headers (docs/headers.md): the headers and the span of a publish, and the command for servers that have headers. */
 import { Effect, type Tracer } from "effect"
-import { dedupKeyHeader, encodePublishedHeaders, type HeadersError } from "../../protocol/client/Headers.ts"
+import { dedupKeyHeader, encodePublishedLines } from "../../protocol/client/HeaderLines.ts"
 import type { Encodable } from "./CommandOutput.ts"
 import type { PublishOptions } from "./ProducerOptions.ts"
 import { putSized } from "./Publishing.ts"
@@ -36,14 +36,14 @@ export const isWanted = (options: PublishOptions | undefined, traceContext: bool
 
 /**
  * The headers of a publish by the number of the message in its batch; `undefined` for a single one: those of its options, its key, and
- * with `traceContext` the current span, unless they have a trace context.
+ * with `traceContext` the current span, unless they have a trace context. Returns why they are not valid, if they are not.
  */
 export const headersOf = (
   { dedupKey, headers }: PublishOptions = {},
   traceContext: boolean
-): Effect.Effect<(index?: number) => Buffer | HeadersError> => {
+): Effect.Effect<(index?: number) => Buffer | string> => {
   const make = (span: Tracer.AnySpan | undefined) => (index?: number) =>
-    encodePublishedHeaders({
+    encodePublishedLines({
       ...(span === undefined ? {} : { traceparent: traceparentOf(span) }),
       ...headers,
       ...(dedupKey === undefined ? {} : { [dedupKeyHeader]: index === undefined ? dedupKey : `${dedupKey}#${index}` })

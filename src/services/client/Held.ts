@@ -4,15 +4,15 @@
  * Hot path: one small object per message.
  */
 import { Duration, Effect, type Tracer } from "effect"
-import { encodeCommand } from "../../protocol/client/Command.ts"
-import { type Headers, readHeaders } from "../../protocol/client/Headers.ts"
+import { encodePlain } from "../../protocol/client/CommandBytes.ts"
+import { type Headers, readHeaders } from "../../protocol/client/HeaderLines.ts"
 import {
   decodeMessage,
   type Message,
   messageHeaderSize,
   type MessageId,
   messageIdLength
-} from "../../protocol/client/Message.ts"
+} from "../../protocol/client/MessageBytes.ts"
 import type { BackoffSignal } from "./Backoff.ts"
 import type { ClientError } from "./ClientError.ts"
 import type { Encodable } from "./CommandOutput.ts"
@@ -197,7 +197,7 @@ export class Held<A> implements Delivery<A>, Encodable {
   requeueNow(delayMillis = 0, signal: BackoffSignal = "continue"): void {
     if (this.acknowledged) return
     this.owner.counts.requeued++
-    const command = encodeCommand({ _tag: "REQ", id: this.id, delayMillis: Math.round(delayMillis) })
+    const command = encodePlain({ _tag: "REQ", id: this.id, delayMillis: Math.round(delayMillis) })
     this.owner.acknowledge(this, command, signal)
   }
 
@@ -214,7 +214,7 @@ export class Held<A> implements Delivery<A>, Encodable {
   rejectNow(reason: string, signal: BackoffSignal): void {
     if (this.acknowledged) return
     this.owner.counts.rejected++
-    this.owner.acknowledge(this, encodeCommand({ _tag: "REQ", id: this.id, delayMillis: 0, reason }), signal)
+    this.owner.acknowledge(this, encodePlain({ _tag: "REQ", id: this.id, delayMillis: 0, reason }), signal)
   }
 
   get touch(): Effect.Effect<void> {

@@ -1,5 +1,5 @@
 /** A subscribed connection of a consumer: its RDY count and its messages in flight. */
-import { type Command, encodeCommand } from "../../protocol/client/Command.ts"
+import { encodePlain, type PlainCommand } from "../../protocol/client/CommandBytes.ts"
 import type { NsqdConnection } from "./NsqdConnection.ts"
 
 /** A subscribed connection. */
@@ -22,7 +22,7 @@ export class Member {
     return this.gone ? 0 : this.connection.features.max_rdy_count
   }
 
-  send(command: Command): void {
-    if (!this.gone) this.connection.send(encodeCommand(command))
+  send(command: PlainCommand): void {
+    if (!this.gone) this.connection.send(encodePlain(command))
   }
 }

@@ -4,45 +4,18 @@
  *
  * Hot path: the frames of a read are handled in one synchronous pass, and what is written meanwhile goes out in one write.
  */
-import { Clock, Duration, Effect, Redacted, Schema, type Scope } from "effect"
-import { encodeCommand, magicV2 } from "../../protocol/client/Command.ts"
-import { type Frame, FrameDecoder, FrameError, FrameType } from "../../protocol/client/Frame.ts"
+import { Clock, Duration, Effect, Redacted, type Scope } from "effect"
+import { encodePlain, magicV2 } from "../../protocol/client/CommandBytes.ts"
+import { type Frame, FrameReader, FrameType, InvalidFrame } from "../../protocol/client/FrameReader.ts"
 import * as Time from "../core/Time.ts"
 import { Turns } from "../core/Turns.ts"
 import { type Connection, readEach, readingWith, splitAddress, Transport } from "../net/Transport.ts"
 import { ClientError, ClientErrorReason, isPermanentText } from "./ClientError.ts"
 import { CommandOutput, type Encodable } from "./CommandOutput.ts"
 import * as Options from "./ConnectionOptions.ts"
+import { decodeFeatures, type ServerFeatures, withoutNegotiation } from "./ServerFeatures.ts"
 
-/**
- * The server's reply to IDENTIFY; the defaults are those of a server without feature negotiation.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const ServerFeatures = Schema.Struct({
-  max_rdy_count: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(2500))),
-  version: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(""))),
-  /** Milliseconds. */
-  msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(60_000))),
-  /** Milliseconds. */
-  max_msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(900_000))),
-  tls_v1: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-  deflate: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-  deflate_level: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(6))),
-  snappy: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-  auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-  /** Whether the server has headers of messages; NSQ's has not. */
-  headers: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-  /** Whether a REQ with a reason makes a message a dead letter; not of NSQ's. */
-  reject: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-  /** Largest message in bytes. No nsqd states it so far; a proxy may. */
-  max_msg_size: Schema.optionalKey(Schema.Int)
-})
-export type ServerFeatures = typeof ServerFeatures.Type
-
-const decodeFeatures = Schema.decodeUnknownEffect(Schema.fromJsonString(ServerFeatures))
-const withoutNegotiation = Effect.orDie(decodeFeatures("{}"))
+export { ServerFeatures } from "./ServerFeatures.ts"
 
 /**
  * Callbacks for the server's frames, except heartbeats.
@@ -93,7 +66,7 @@ const snappied = Effect.fnUntraced(function*(inner: Connection) {
   return SnappyConnection.make(inner, yield* SnappyCodecs.load, yield* Turns)
 })
 
-const nop = encodeCommand({ _tag: "NOP" })
+const nop = encodePlain({ _tag: "NOP" })
 const heartbeat = "_heartbeat_"
 const maxFrameSize = 64 * 1024 * 1024
 
@@ -127,12 +100,12 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
     })
   )
 
-  const decoder = new FrameDecoder(options.maxFrameSize ?? maxFrameSize)
+  const decoder = new FrameReader(options.maxFrameSize ?? maxFrameSize)
 
   const readFrame = Effect.fnUntraced(function*(connection: Connection) {
     while (true) {
       const frame = decoder.next()
-      if (frame instanceof FrameError) return yield* refused(frame.message)
+      if (frame instanceof InvalidFrame) return yield* refused(frame.message)
       if (frame !== undefined) return frame
       const chunk = yield* Effect.mapError(connection.read, ({ message }) => refused(message))
       if (chunk === undefined) return yield* refused("the server closed the connection during the handshake")
@@ -176,11 +149,10 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
 
   const handshake = Effect.gen(function*() {
     socket.write(Buffer.from(magicV2))
-    socket.write(encodeCommand({ _tag: "IDENTIFY", body: Buffer.from(Options.identify(options)) }))
+    socket.write(encodePlain({ _tag: "IDENTIFY", body: Buffer.from(Options.identify(options)) }))
     const response = yield* expect(socket, "failed to IDENTIFY")
-    const features = response.startsWith("{")
-      ? yield* Effect.mapError(decodeFeatures(response), () => refused("invalid IDENTIFY response"))
-      : yield* withoutNegotiation
+    const features = response.startsWith("{") ? decodeFeatures(response) : withoutNegotiation
+    if (features === undefined) return yield* refused("invalid IDENTIFY response")
     if (options.tls !== undefined && options.tls !== false && !features.tls_v1) {
       return yield* refused("the server does not offer TLS", true)
     }
@@ -196,7 +168,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
         )
       }
       const secret = Buffer.from(Redacted.value(options.authSecret))
-      connection.write(encodeCommand({ _tag: "AUTH", secret }))
+      connection.write(encodePlain({ _tag: "AUTH", secret }))
       yield* expect(connection, "Error authenticating")
     }
     return { connection, features }
@@ -219,7 +191,7 @@ export const open = Effect.fn("NsqdConnection.open")(function*(
       for (let oks = decoder.takeOks(); oks > 0; oks--) handler.onResponse("OK")
       const frame = decoder.next()
       if (frame === undefined) break
-      if (frame instanceof FrameError) return lost(frame.message)
+      if (frame instanceof InvalidFrame) return lost(frame.message)
       if (frame.type === FrameType.message) {
         handler.onMessage(bufferOf(frame.data), false)
         continue

@@ -9,7 +9,7 @@
  * Hot path: a few counters per publish, no fibers.
  */
 import { Exit } from "effect"
-import { parseErrorCode } from "../../protocol/client/ProtocolError.ts"
+import { parseErrorCode } from "../../protocol/client/ErrorCodes.ts"
 import { Chain } from "./Chain.ts"
 import { ClientError, ClientErrorReason, type ServerFailure } from "./ClientError.ts"
 import type { Link } from "./Link.ts"

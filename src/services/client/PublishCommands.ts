@@ -5,9 +5,9 @@
  * Hot path: the command line of a topic is encoded once.
  */
 import { Duration, Option } from "effect"
-import { HeadersError } from "../../protocol/client/Headers.ts"
-import { isTopicName } from "../../protocol/client/Names.ts"
-import type { ErrorCode } from "../../protocol/client/ProtocolError.ts"
+import type { ErrorCode } from "../../protocol/client/ErrorCodes.ts"
+import { invalidHeaders } from "../../protocol/client/HeaderLines.ts"
+import { isTopicName } from "../../protocol/client/NameRules.ts"
 import { goQuote } from "../../protocol/text/Text.ts"
 import { ClientError, ClientErrorReason } from "./ClientError.ts"
 import { HeadersCommand } from "./HeadersPublish.ts"
@@ -66,16 +66,16 @@ export const pub = (
 }
 
 /**
- * Adds encoded headers to a command of one message, or returns why they are refused. Servers that do not have headers get the message
+ * Adds encoded headers, or the reason why they are not valid, to a command of one message, or returns the refusal. Servers that do not have headers get the message
  * without them.
  */
 export const withHeaders = (
   command: PublishCommand | ClientError,
-  headers: Buffer | HeadersError
+  headers: Buffer | string
 ): PublishCommand | ClientError => {
   if (command instanceof ClientError) return command
   const { body, head, topic } = command
-  if (headers instanceof HeadersError) return refusal(topic, "E_BAD_MESSAGE", `HPUB ${headers.message}`)
+  if (typeof headers === "string") return refusal(topic, "E_BAD_MESSAGE", `HPUB ${invalidHeaders(headers)}`)
   if (headers.length === 0 || !(body instanceof Uint8Array)) return command
   return { ...command, withHeaders: new HeadersCommand(head, headers, body) }
 }

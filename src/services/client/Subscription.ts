@@ -5,7 +5,7 @@
  * Hot path: one small object per message, no fibers.
  */
 import { Effect } from "effect"
-import { decodeMessageWithHeaders, messageHeaderSize } from "../../protocol/client/Message.ts"
+import { decodeMessageWithHeaders, messageHeaderSize } from "../../protocol/client/MessageBytes.ts"
 import * as Time from "../core/Time.ts"
 import { Wakeup } from "../core/Wakeup.ts"
 import { Backoff, type BackoffSignal } from "./Backoff.ts"

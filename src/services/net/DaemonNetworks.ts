@@ -4,7 +4,6 @@
  * can reach: metadata services of clouds, programs on the same machine. Addresses that the operator configures are not checked.
  */
 import { Context, Effect, Result } from "effect"
-import { IpInterface, IpNetwork, NetAddress } from "effect/net"
 import * as Dns from "node:dns"
 import { BlockList, isIP, type LookupFunction } from "node:net"
 import { type OptionsError, refusedValue } from "../options/OptionsError.ts"
@@ -32,9 +31,12 @@ export const HostResolver: Context.Reference<(host: string) => Effect.Effect<Rea
 
 type Family = "ipv4" | "ipv6"
 
+/** A network: an address in it, the number of bits that its addresses have in common, and the family. */
+export type Network = readonly [address: string, prefix: number, family: Family]
+
 const familyOf = (ip: string): Family => isIP(ip) === 6 ? "ipv6" : "ipv4"
 
-const blockList = (subnets: ReadonlyArray<readonly [string, number, Family]>): BlockList => {
+const blockList = (subnets: ReadonlyArray<Network>): BlockList => {
   const list = new BlockList()
   for (const [address, prefix, family] of subnets) list.addSubnet(address, prefix, family)
   return list
@@ -57,31 +59,43 @@ const withoutZone = (ip: string): string => ip.replace(/%.*$/, "")
 
 const isIn = (list: BlockList, ip: string): boolean => list.check(withoutZone(ip), familyOf(ip))
 
+/** Returns the network in CIDR notation, or of a single address; `undefined` if it is not valid. Zones are not part of networks. */
+const networkOf = (text: string): Network | undefined => {
+  const [, address = "", bits] = /^([^/%]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(text) ?? []
+  if (isIP(address) === 0) return undefined
+  const longest = isIP(address) === 6 ? 128 : 32
+  const prefix = bits === undefined ? longest : Number(bits)
+  return prefix > longest ? undefined : [address, prefix, familyOf(address)]
+}
+
 /**
  * Parses networks in CIDR notation, comma separated; a single address is a network. Fails with the reason `InvalidNetwork`, whose
  * description is the invalid string.
  */
-export const parse = (texts: ReadonlyArray<string>): Result.Result<ReadonlyArray<IpNetwork.IpNetwork>, NetError> => {
-  const networks: Array<IpNetwork.IpNetwork> = []
+export const parse = (texts: ReadonlyArray<string>): Result.Result<ReadonlyArray<Network>, NetError> => {
+  const networks: Array<Network> = []
   for (const text of texts.flatMap((text) => text.split(",")).map((text) => text.trim())) {
     if (text === "") continue
-    const parsed = IpInterface.fromString(
-      text.includes("/") ? text : `${text}/${isIP(text) === 6 ? 128 : 32}`
-    )
-    if (Result.isFailure(parsed)) {
+    const network = networkOf(text)
+    if (network === undefined) {
       return Result.fail(new NetError({ reason: NetErrorReason.InvalidNetwork({ description: text }) }))
     }
-    networks.push(IpNetwork.fromInterface(parsed.success))
+    networks.push(network)
   }
   return Result.succeed(networks)
 }
 
 /** Returns the rule: the listed networks, or without a list the default of `--allowed-daemon-networks`. */
-const makeRule = (networks: ReadonlyArray<IpNetwork.IpNetwork>) => (ip: string, origin: Origin): boolean => {
-  if (origin === "configured") return true
-  if (networks.length === 0) return !isIn(unusable, ip) && (origin === "loopback" || !isIn(loopback, ip))
-  const address = NetAddress.ipFromString(withoutZone(ip).replace(/^::ffff:(?=\d+\.)/i, ""))
-  return Result.isSuccess(address) && networks.some((network) => IpNetwork.contains(network, address.success))
+const makeRule = (networks: ReadonlyArray<Network>) => {
+  const listFor = (family: Family): BlockList => blockList(networks.filter(([, , each]) => each === family))
+  // A list with both families would find IPv4 addresses in networks of IPv6, such as ::/0.
+  const lists = { ipv4: listFor("ipv4"), ipv6: listFor("ipv6") }
+  return (ip: string, origin: Origin): boolean => {
+    if (origin === "configured") return true
+    if (networks.length === 0) return !isIn(unusable, ip) && (origin === "loopback" || !isIn(loopback, ip))
+    const address = withoutZone(ip).replace(/^::ffff:(?=\d+\.)/i, "")
+    return isIP(address) !== 0 && isIn(lists[familyOf(address)], address)
+  }
 }
 
 const refusal = (address: string, found: string): NetError =>
@@ -108,7 +122,7 @@ const originBy = (namer: string): Effect.Effect<Origin> =>
   )
 
 /** Returns the rule for the networks of `--allowed-daemon-networks`; the default rule without any. */
-export const make = (networks: ReadonlyArray<IpNetwork.IpNetwork>): DaemonNetworks => {
+export const make = (networks: ReadonlyArray<Network>): DaemonNetworks => {
   const isAllowed = makeRule(networks)
   return {
     originBy,

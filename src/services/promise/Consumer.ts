@@ -1,7 +1,7 @@
 /** The consumer of `effect-nsq/promise`. */
 import { Effect, Exit } from "effect"
 import { EventEmitter } from "node:events"
-import { isValidName, TopicName } from "../../protocol/client/Names.ts"
+import { isValidName, topicName } from "../../protocol/client/NameRules.ts"
 import { ClientError, ClientErrorReason } from "../client/ClientError.ts"
 import type * as ClientTopic from "../client/ClientTopic.ts"
 import * as ClientConsumer from "../client/Consumer.ts"
@@ -71,7 +71,7 @@ export interface Consumer<A = Buffer>
 
 /** Returns the topic of the client library. */
 const topicOf = <A>(name: string, decode: (body: Buffer) => A): ClientTopic.Topic<A> => ({
-  name: TopicName.make(name),
+  name: topicName(name),
   encode: () => Effect.die(new Error("a consumer does not encode")),
   decode: (body) =>
     Effect.try({

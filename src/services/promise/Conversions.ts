@@ -1,6 +1,6 @@
 /** Converts between the values of this room, which are plain, and those of the client library. */
 import { Cause, Data, Redacted } from "effect"
-import { parseErrorCode } from "../../protocol/client/ProtocolError.ts"
+import { parseErrorCode } from "../../protocol/client/ErrorCodes.ts"
 import { ClientError, type ClientErrorReason } from "../client/ClientError.ts"
 import type * as Client from "../client/ConnectionOptions.ts"
 import { Decision as ClientDecision } from "../client/Decision.ts"

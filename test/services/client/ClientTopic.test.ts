@@ -80,6 +80,7 @@ describe("ClientTopic", () => {
           assert.isTrue(Exit.hasDies(yield* Effect.exit(Effect.sync<unknown>(attempt))), name)
         }
       }
+      assert.throws(() => Topic.bytes("a b"), RangeError, `"a b" is not a valid topic name`)
       assert.strictEqual(Topic.channelName("c#ephemeral"), "c#ephemeral")
     }))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect } from "effect"
+import { Cause, Effect, Schema } from "effect"
 import { MessageId } from "../../../src/protocol/client/Message.ts"
 import { DeadLetter, type Delivery } from "../../../src/services/client/index.ts"
 
@@ -35,6 +35,25 @@ describe("DeadLetter", () => {
         address: "a:1",
         body: [0, 255, 10]
       })
+    }))
+
+  it.effect("the Schema of envelopes can be used like any other, although it is made when it is used", () =>
+    Effect.gen(function*() {
+      assert.isTrue(Schema.isSchema(DeadLetter.DeadLetter))
+      assert.isTrue("fields" in DeadLetter.DeadLetter)
+      assert.deepStrictEqual(Object.keys(DeadLetter.DeadLetter.fields).slice(0, 3), ["topic", "channel", "id"])
+      assert.strictEqual(
+        Object.getOwnPropertyDescriptor(DeadLetter.DeadLetter, "ast")?.value,
+        DeadLetter.DeadLetter.ast
+      )
+      const json = Schema.fromJsonString(Schema.Struct({ letters: Schema.Array(DeadLetter.DeadLetter) }))
+      const letter = DeadLetter.fromDelivery(delivery, { topic: "orders", channel: "c" }, Cause.fail("sold out"))
+      const text = yield* Schema.encodeEffect(json)({ letters: [letter] })
+      const { letters: [decoded] } = yield* Schema.decodeEffect(json)(text)
+      assert.strictEqual(decoded?.timestamp, letter.timestamp)
+      const named = DeadLetter.DeadLetter.annotate({ identifier: "Letter" })
+      assert.isTrue(Schema.is(named)(letter))
+      assert.isFalse(Schema.is(named)({ ...letter, attempts: "3" }))
     }))
 
   it("a long cause is cut, and credentials in it are masked", () => {

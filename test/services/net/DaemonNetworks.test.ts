@@ -67,6 +67,21 @@ describe("addresses that daemons announce", () => {
       assert.isTrue(yield* isAllowed(networksOf("127.0.0.0/8"), "127.0.0.1", "remote"))
       const invalid = DaemonNetworks.parse(["10.0.0.0/8", "10.0.0/8"])
       assert.strictEqual(Result.isFailure(invalid) && invalid.failure.message, "invalid CIDR address: 10.0.0/8")
+      const others = [
+        "10.0.0.0/33",
+        "10.0.0.0/",
+        "10.0.0.0/08",
+        "10.0.0.0/-1",
+        "fd00::/129",
+        "fe80::1%eth0/64",
+        "/8",
+        "name/8"
+      ]
+      for (const text of others) assert.isTrue(Result.isFailure(DaemonNetworks.parse([text])), text)
+      // The address of a network may have bits behind the prefix, and a network of one family has no addresses of the other.
+      assert.isTrue(yield* isAllowed(networksOf("10.9.9.9/8"), "10.1.2.3", "remote"))
+      assert.isFalse(yield* isAllowed(networksOf("::/0"), "10.1.2.3", "remote"))
+      assert.isFalse(yield* isAllowed(networksOf("0.0.0.0/0"), "fd00::1", "remote"))
     }))
 
   it.effect("an announced host name is checked by the addresses that it resolves to", () =>
