@@ -135,8 +135,13 @@ export class RecentKeys {
 
   /** Adds a key at the end, or moves it there, and returns its number. */
   note(key: string, time: number): number {
-    const known = this.numberOf(key)
-    if (known !== undefined) this.remove(known)
+    this.remove(key)
+    return this.add(key, time)
+  }
+
+  /** Adds a key that is not known, and returns its number. */
+  add(key: string, time: number): number {
+    want(key)
     if (this.waiting === 0 && this.isSparse) this.compact()
     if (time === pendingTime) this.waiting++
     else this.live++
@@ -147,13 +152,19 @@ export class RecentKeys {
   settle(from: number, to: number, time: number | undefined): void {
     for (let number = from; number !== to; number = (number + 1) | 0) {
       if (this.timeAt(number) !== pendingTime) continue
-      if (time === undefined) this.remove(number)
+      if (time === undefined) this.removeAt(number)
       else {
         this.chunkOf(number).times[this.positionOf(number)] = time
         this.waiting--
         this.live++
       }
     }
+  }
+
+  /** Forgets a key, if it is known. */
+  remove(key: string): void {
+    const number = this.numberOf(key)
+    if (number !== undefined) this.removeAt(number)
   }
 
   /** Forgets the oldest keys until at most `most` are left and the next one was noted after `oldest`. */
@@ -211,7 +222,7 @@ export class RecentKeys {
     Number.isNaN(this.timeAt(number)) ? undefined : this.chunkOf(number).keys[this.positionOf(number) * keyWords]!
 
   /** The key counts no more. Its number does until it is the oldest. */
-  private remove(number: number): void {
+  private removeAt(number: number): void {
     const chunk = this.chunkOf(number)
     const at = this.positionOf(number)
     if (chunk.times[at] === pendingTime) this.waiting--

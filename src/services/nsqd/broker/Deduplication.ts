@@ -107,14 +107,16 @@ export class Deduplication {
       this.duplicates += count
       return undefined
     }
+    if (stored !== undefined) this.stored.remove(key)
     const rest = put()
     if (rest === undefined) {
-      this.note(key, now)
+      this.stored.add(key, now)
+      this.expire(now)
       return undefined
     }
     const log = this.log()
     if (log !== undefined && isInOrder(rest) && !this.stored.isSparse) {
-      this.noteForCommit(log, key, now)
+      this.addForCommit(log, key, now)
       return rest
     }
     const pending: Pending = { isStarted: false, result: undefined }
@@ -132,11 +134,11 @@ export class Deduplication {
     }))
   }
 
-  /** Notes a key whose message the next commit of `log` stores. */
-  private noteForCommit(log: TopicLog, key: string, now: number): void {
+  /** Adds a key whose message the next commit of `log` stores. */
+  private addForCommit(log: TopicLog, key: string, now: number): void {
     const { stored } = this
     const { openFrom } = log.commits
-    const number = stored.note(key, pendingTime)
+    const number = stored.add(key, pendingTime)
     const last = this.commits.at(-1)
     if (last !== undefined && last.log === log && last.first === openFrom) {
       last.to = stored.end
