@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Browser, type Tab } from "./browser.ts"
-import { request, startCluster } from "./cluster.ts"
+import { request, startCluster, until } from "./cluster.ts"
 
 const shows = (tab: Tab, text: string | RegExp) => tab.act((page) => page.getByText(text).first().waitFor())
 
@@ -101,15 +101,15 @@ layer(Browser.layer, { excludeTestServices: true })("stored messages, rewinds an
         method: "PUT",
         body: `{"match":"orders/small","max_depth":1,"on_full":"dead_letter"}`
       })
-      for (const body of ["apple", "pear", "apple tart", "apple pie", "apple cake", "last"]) {
-        yield* first.post("/pub?topic=orders", body)
-      }
-      yield* Effect.repeat(topicOn(first, "orders.dlq"), { until: (topic) => topic?.message_count === 5 })
+      // At one message per second, the redrive of the pies takes longer than a slow browser needs to cancel it.
+      const pies = Array.from({ length: 30 }, (_, i) => `apple pie ${i}`)
+      for (const body of ["apple", "pear", ...pies, "last"]) yield* first.post("/pub?topic=orders", body)
+      yield* until(topicOn(first, "orders.dlq"), (topic) => topic?.message_count === 32)
       // Otherwise the redriven message would make another one a dead letter.
       yield* request(`http://${first.http}/policies?match=orders/small`, { method: "DELETE" })
       const view = yield* tab(admin.url)
       yield* view.open("/topics/orders/small")
-      yield* view.act((page) => page.getByRole("link", { name: "Dead letters: 5" }).click())
+      yield* view.act((page) => page.getByRole("link", { name: "Dead letters: 32" }).click())
       yield* view.act((page) => page.getByRole("combobox", { name: /^Node/ }).selectOption(first.http))
       yield* shows(view, "from orders / small: limit")
       yield* view.act(() => rows(view).first().locator("summary").click())
@@ -118,19 +118,20 @@ layer(Browser.layer, { excludeTestServices: true })("stored messages, rewinds an
       yield* shows(view, /Last redrive done.*: 1 message published to where they came from/)
       yield* view.open("/messages/orders.dlq/redrive")
       yield* view.act((page) => page.getByRole("combobox", { name: /^Node/ }).selectOption(first.http))
-      yield* press(view, "Redrive 4 messages")
+      yield* press(view, "Redrive 31 messages")
       yield* press(view, "Cancel")
       yield* view.act((page) => page.getByRole("searchbox", { name: "Filter" }).fill("apple"))
       yield* press(view, "Search messages")
       yield* view.act((page) => page.getByRole("textbox", { name: "Redrive to" }).fill("fruit"))
       yield* view.act((page) => page.getByRole("spinbutton", { name: "Messages per second" }).fill("1"))
-      const question = `Redrive 3 messages of orders.dlq on ${first.http}?`
-      yield* confirm(view, "Redrive 3 messages", question)
+      const question = `Redrive 30 messages of orders.dlq on ${first.http}?`
+      yield* confirm(view, "Redrive 30 messages", question)
+      yield* until(topicOn(first, "fruit"), (topic) => (topic?.message_count ?? 0) > 0)
       yield* press(view, "Cancel redrive")
       yield* shows(view, /Last redrive cancelled.*published to fruit/)
       const left = (yield* topicOn(first, "orders.dlq"))?.channels[0]?.depth ?? 0
       const fruit = (yield* topicOn(first, "fruit"))?.message_count ?? 0
-      assert.deepStrictEqual([left + fruit, left < 4, left > 1], [4, true, true])
+      assert.deepStrictEqual([left + fruit, left > 1], [31, true])
     }))
 
   it.effect("a rewind is possible when its preview states how many messages each nsqd delivers", () =>
