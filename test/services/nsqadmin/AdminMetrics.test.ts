@@ -31,7 +31,7 @@ const until = (metrics: Effect.Effect<ReadonlyArray<string>>, line: RegExp) =>
   Effect.repeat(metrics, {
     schedule: Schedule.spaced("10 millis"),
     until: (lines) => lines.some((one) => line.test(one))
-  }).pipe(Effect.timeout("10 seconds"))
+  }).pipe(Effect.timeout("1 minute"))
 
 const dead = "127.0.0.1:1"
 
@@ -41,7 +41,7 @@ describe("nsqadmin's /metrics", () => {
       const nsqd = yield* startNsqd()
       const { metrics } = yield* start(nsqd.http, dead)
       const failed = `nsqadmin_daemon_failures_total{kind="nsqd",address="${dead}"}`
-      const lines = yield* until(metrics, new RegExp(`^${failed.replaceAll(/[{}.]/g, "\\$&")} [2-9]`))
+      const lines = yield* until(metrics, new RegExp(`^${failed.replaceAll(/[{}.]/g, "\\$&")} (?![01]$)`))
       assert.includeMembers([...lines], [
         "# TYPE nsqadmin_daemon_failures_total counter",
         `nsqadmin_daemon_up{kind="nsqd",address="${nsqd.http}"} 1`,
@@ -63,7 +63,7 @@ describe("nsqadmin's /metrics", () => {
       yield* request("/api/nodes")
       yield* request("/api/nope")
       yield* until(metrics, /^nsqadmin_http_requests_total\{code="404"\} 1$/)
-      const lines = yield* until(metrics, /^nsqadmin_http_requests_total\{code="200"\} [2-9]$/)
+      const lines = yield* until(metrics, /^nsqadmin_http_requests_total\{code="200"\} (?![01]$)/)
       assert.include(lines[0], "# HELP nsqadmin_info")
       assert.isTrue(log.some((line) => line.includes("/api/nodes")))
       assert.isFalse(log.some((line) => line.includes("/metrics")))

@@ -44,7 +44,7 @@ const producer = (port: number, commands: string) => {
 const metricsWith = (request: (path: string) => Effect.Effect<{ readonly text: string }>, line: string) =>
   Effect.map(request("/metrics"), ({ text }) => text.split("\n")).pipe(
     Effect.repeat({ schedule: Schedule.spaced("5 millis"), until: (lines) => lines.includes(line) }),
-    Effect.timeout("10 seconds")
+    Effect.timeout("1 minute")
   )
 
 describe("nsqlookupd's /metrics", () => {

@@ -229,7 +229,7 @@ describe("max_attempts", () => {
             limit: 10,
             filter,
             bodyBytes: 10,
-            budget: 1000
+            budget: 3_600_000
           } as const
           const { messages } = yield* browse(log!, query, yield* Time.make, yield* Turns)
           assert.deepStrictEqual(messages.map(({ body, held }) => [body.toString(), held]), [
