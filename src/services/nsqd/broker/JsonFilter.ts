@@ -1,7 +1,7 @@
 /** Wants bodies that are JSON with a value at a path. */
 import { Result } from "effect"
 import { type BodySearch, everywhere, matching } from "./BodySearch.ts"
-import { patternOf, plainNumberOf } from "./JsonPattern.ts"
+import { isRounded, patternOf, plainNumberOf } from "./JsonPattern.ts"
 
 const valueAt = (json: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>(
@@ -14,13 +14,16 @@ const textOf = (value: unknown): string | undefined => {
   switch (typeof value) {
     case "string":
       return value
-    case "number":
     case "boolean":
       return String(value)
     default:
       return value === null ? "null" : undefined
   }
 }
+
+/** Leaves numbers as they are written, before they are rounded. */
+const digitsOf = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
+  typeof value === "number" ? context?.source ?? value : value
 
 /** Whether the body begins like a JSON object or array, which alone have paths: the parser is slow to refuse other bodies. */
 const mayHavePaths = (body: Buffer): boolean => {
@@ -42,14 +45,17 @@ export const make = (condition: string): JsonFilter | undefined => {
   const wanted = condition.slice(at + 1)
   const pattern = patternOf(path, wanted)
   const number = plainNumberOf(wanted)
+  const parse = isRounded(wanted)
+    ? (text: string): unknown => JSON.parse(text, digitsOf)
+    : (text: string): unknown => JSON.parse(text)
   const isWanted = (value: unknown): boolean =>
-    textOf(value) === (typeof value === "number" ? number ?? wanted : wanted)
+    typeof value === "number" ? String(value) === (number ?? wanted) : textOf(value) === wanted
   const search = pattern === undefined ? everywhere : matching(pattern)
   return {
     search,
     matches: (body) =>
       search(body)(0) >= 0 && mayHavePaths(body) &&
-      Result.match(Result.try((): unknown => JSON.parse(body.toString())), {
+      Result.match(Result.try(() => parse(body.toString())), {
         onSuccess: (json) => isWanted(valueAt(json, path)),
         onFailure: () => false
       })

@@ -81,7 +81,8 @@ export const plainNumberOf = (text: string): string | undefined =>
   isNumber(text) ? text : numberSyntax.test(text) ? String(Number(text)) : undefined
 
 /** Whether the text is a whole number that JavaScript rounds, such as an id of 64 bits: it is looked for by its digits. */
-const isRounded = (text: string): boolean => /^-?\d+$/.test(text) && String(Number(text)) !== text && text !== "-0"
+export const isRounded = (text: string): boolean =>
+  /^-?\d+$/.test(text) && String(Number(text)) !== text && text !== "-0"
 
 const numberFormsOf = (wanted: string, plain: string): string =>
   isRounded(wanted) ? `${bytesOf(wanted)}(?![\\d.eE])` : numberOf(plain)

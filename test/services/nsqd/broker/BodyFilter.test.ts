@@ -41,17 +41,19 @@ const at = (json: unknown, path: ReadonlyArray<string>): unknown =>
 
 const parse = (body: Buffer) => Result.try((): unknown => JSON.parse(body.toString()))
 
+const digitsOf = (_: string, value: unknown, context?: { readonly source?: string }): unknown =>
+  typeof value === "number" ? context?.source ?? value : value
+
 /** A whole number that JavaScript rounds is looked for by its digits. */
-const isSameNumber = (body: Buffer, value: number, wanted: string): boolean => {
-  const isRounded = /^-?\d+$/.test(wanted) && wanted !== "-0" && String(Number(wanted)) !== wanted
-  return String(value) === String(Number(wanted)) &&
-    (!isRounded || new RegExp(`(?<![\\d.-])${wanted}(?![\\d.eE])`).test(body.toString()))
-}
+const isSameNumber = (body: Buffer, path: ReadonlyArray<string>, value: number, wanted: string): boolean =>
+  /^-?\d+$/.test(wanted) && wanted !== "-0" && String(Number(wanted)) !== wanted
+    ? at(JSON.parse(body.toString(), digitsOf), path) === wanted
+    : String(value) === String(Number(wanted))
 
 const hasValue = (body: Buffer, path: ReadonlyArray<string>, wanted: string): boolean => {
   const value = Result.getOrUndefined(Result.map(parse(body), (json) => at(json, path)))
   if (typeof value === "number" && /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(wanted)) {
-    return isSameNumber(body, value, wanted)
+    return isSameNumber(body, path, value, wanted)
   }
   return value !== undefined && (value === null || typeof value !== "object") && String(value) === wanted
 }
@@ -331,6 +333,9 @@ describe("filters of bodies", () => {
       id
     ) => Buffer.from(`{"user":{"id": ${id}}}`))
     assert.deepStrictEqual(found(filterOf({ json: "user.id=1234567890123456789" }), ids), [1, 3])
+    // A name for which there is no pattern.
+    const other = ["{\"\ufffd\":9007199254740993}", "{\"\ufffd\":9007199254740992}"].map((text) => Buffer.from(text))
+    assert.deepStrictEqual(found(filterOf({ json: "\ufffd=9007199254740993" }), other), [0])
     assert.deepStrictEqual(found(filterOf({ json: "a=-0" }), [Buffer.from("{\"a\":-0}"), Buffer.from("{\"a\":0}")]), [
       0,
       1
