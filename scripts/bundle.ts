@@ -3,32 +3,13 @@ import type * as esbuild from "esbuild"
 import * as Fs from "node:fs"
 import { isBuiltin } from "node:module"
 import * as Path from "node:path"
-import { withoutBarrels } from "./imports.ts"
+import { withoutBarrels, withoutFacades } from "./imports.ts"
 
 /** The directory of the project. */
 export const root = Path.resolve(import.meta.dirname, "..")
 const source = Path.join(root, "src")
 
-/** Turns the clause of an import, such as `* as Fs` or `{ a, type B, c as d }`, into the pattern of a declaration. */
-const pattern = (clause: string): string => {
-  const names = /^\{(.*)\}$/s.exec(clause)?.[1]
-  if (names === undefined) return clause.replace(/^\* as /, "")
-  const values = names.split(",").map((name) => name.trim()).filter((name) => name !== "" && !name.startsWith("type "))
-  return `{ ${values.map((name) => name.replace(" as ", ": ")).join(", ")} }`
-}
-
-/**
- * Turns imports of Node's modules into calls. For an import, Node reads every export of the module, and some are getters
- * that load much: `node:http` loads `fetch` with HTTP/2 and TLS (measured: 14 MB and 30 ms of a start).
- */
-const withoutFacades = (code: string): string =>
-  code.replaceAll(
-    /^import (?!type )([^"]+?) from "(node:[a-z0-9_/]+)";?$/gm,
-    (_, clause: string, name: string) =>
-      `const ${pattern(clause)} = /* @__PURE__ */ globalThis.process.getBuiltinModule("${name}")`
-  )
-
-/** The same for the calls of CommonJS, which a bundle of ES modules does not have. */
+/** Turns calls of CommonJS for Node's modules into calls that a bundle of ES modules has; see `withoutFacades`. */
 const withoutRequire = (code: string): string =>
   code.replaceAll(
     /\brequire\('([a-z]+)'\)/g,

@@ -25,3 +25,22 @@ export const withoutBarrels = (code: string): string =>
       return imports.join(";") + "\n".repeat(clause.split("\n").length - 1)
     }
   )
+
+/** Turns the clause of an import, such as `* as Fs` or `{ a, type B, c as d }`, into the pattern of a declaration. */
+const pattern = (clause: string): string => {
+  const names = /^\{(.*)\}$/s.exec(clause)?.[1]
+  if (names === undefined) return clause.replace(/^\* as /, "")
+  const values = names.split(",").map((name) => name.trim()).filter((name) => name !== "" && !name.startsWith("type "))
+  return `{ ${values.map((name) => name.replace(" as ", ": ")).join(", ")} }`
+}
+
+/**
+ * Turns imports of Node's modules into calls. For an import, Node reads every export of the module, and some are getters
+ * that load much: `node:http` loads `fetch` with HTTP/2 and TLS (measured: 14 MB and 30 ms of a start).
+ */
+export const withoutFacades = (code: string): string =>
+  code.replaceAll(
+    /^import (?!type )([^"]+?) from "(node:[a-z0-9_/]+)";?$/gm,
+    (_, clause: string, name: string) =>
+      `const ${pattern(clause)} = /* @__PURE__ */ globalThis.process.getBuiltinModule("${name}")`
+  )

@@ -1,16 +1,19 @@
 /**
  * Builds the library in `dist`: the TypeScript compiler emits it (tsconfig.build.json), then its imports of Effect's barrel files
- * become imports of single modules, a bundle takes the place of the modules of `effect-nsq/promise`, and the declarations of the entry
- * points load the types of Node, which TypeScript 7 does not do by itself.
+ * become imports of single modules and those of Node's modules become calls, a bundle takes the place of the modules of
+ * `effect-nsq/promise`, and the declarations of the entry points load the types of Node, which TypeScript 7 does not do by itself.
  */
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { withoutBarrels } from "./imports.ts"
+import { withoutBarrels, withoutFacades } from "./imports.ts"
 import { bundlePromise } from "./promise.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
 const output = Path.join(root, "dist")
+/** Bundlers replace this module: see `imports` in package.json. Node does not have their condition `module`. */
+const withReplacements = (code: string): string =>
+  code.replace(/ from "[./]+\/core\/LazySchema\.js"/, ` from "#lazy-schema"`)
 /** Written by the bundlers. */
 const bundled = new Set(["bin", "web", "licenses.md"])
 
@@ -24,7 +27,7 @@ for (const file of Fs.readdirSync(output, { recursive: true, encoding: "utf8" })
   if (!file.endsWith(".js") || bundled.has(folder)) continue
   const path = Path.join(output, file)
   const code = Fs.readFileSync(path, "utf8")
-  const rewritten = withoutBarrels(code)
+  const rewritten = withReplacements(withoutFacades(withoutBarrels(code)))
   if (rewritten !== code) Fs.writeFileSync(path, rewritten)
 }
 

@@ -1,6 +1,11 @@
-/** The load of `client.ts` with this project's client library, as built. */
-import { Effect, Layer, References } from "effect"
+/**
+ * The load of `client.ts` with this project's client library, as built. It imports modules of Effect and not all of them, because the
+ * library is measured.
+ */
 import { Consumer, NodeClient, Producer, Topic } from "effect-nsq/client"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as References from "effect/References"
 import { maxInFlight, type Start } from "./client.ts"
 import { fail } from "./worker.ts"
 

@@ -99,11 +99,12 @@ const expected = [
   /tea[^]*coffee/
 ]
 
-/** Publishes and consumes a long message with compression. */
+/** Uses a Schema of the client, and publishes and consumes a long message with compression. */
 const snappyClient = (address: string): string =>
-  `import { Effect } from "effect"
-import { Consumer, NodeClient, Producer, Topic } from "effect-nsq/client"
+  `import { Effect, Schema } from "effect"
+import { Consumer, DeadLetter, NodeClient, Producer, Topic } from "effect-nsq/client"
 
+if (Schema.is(DeadLetter.DeadLetter)({})) throw new Error("a value without fields is not a dead letter")
 const options = { servers: { nsqd: ["${address}"] }, connection: { compression: "snappy" } } as const
 const program = Effect.gen(function*() {
   const producer = yield* Producer.make(options)

@@ -16,7 +16,7 @@ import * as ValueTopic from "./ValueTopic.ts"
  * @since 0.2.0
  * @category models
  */
-export const DeadLetter = lazySchema(DeadLetterSchema.make)
+export const DeadLetter = /* @__PURE__ */ lazySchema(DeadLetterSchema.make)
 export type DeadLetter = typeof DeadLetter.Type
 
 /**

@@ -8,7 +8,7 @@ import { lazySchema } from "../core/LazySchema.ts"
  * @since 0.1.0
  * @category schemas
  */
-export const ServerFeatures = lazySchema((
+export const ServerFeatures = /* @__PURE__ */ lazySchema((
   Schema: Pick<
     typeof SchemaModule,
     "Boolean" | "Int" | "optionalKey" | "String" | "Struct" | "withDecodingDefaultTypeKey"

@@ -9,8 +9,8 @@ import { createRequire } from "node:module"
 const loadSchema = (): typeof Schema => createRequire(import.meta.url)("effect/Schema")
 
 /**
- * Returns a stand-in for the Schema that `make` returns: it makes the Schema when anything of it is read. A program that is bundled
- * needs Effect beside the bundle then, because a bundler does not see what is loaded here.
+ * Returns a stand-in for the Schema that `make` returns: it makes the Schema when anything of it is read. A bundler does not see the
+ * module that is loaded here, so that `EagerSchema` takes the place of this one in bundles.
  */
 export const lazySchema = <S extends object>(make: (schema: typeof Schema) => S): S => {
   let made: S | undefined
