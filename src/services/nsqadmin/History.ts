@@ -284,9 +284,11 @@ export class History extends Context.Service<History, {
         const from = clock.currentTimeMillisUnsafe() - ringLength * pointMillis
         const stored = yield* store.read(Format.minutes, names, from, first)
         const earliest = Math.min(...Array.from(stored.values(), ([point]) => point?.at ?? Infinity))
-        if (earliest >= first) return memory
+        // The greatest backlog of a minute that has points in memory as well may be later than these.
+        const last = first - Format.minutes.millis
+        if (earliest > last) return memory
         const ofStored = (name: string) => {
-          const grid = new PointGrid(earliest, first - 1, Format.minutes.millis)
+          const grid = new PointGrid(earliest, last, Format.minutes.millis)
           for (const { at, point } of stored.get(name) ?? []) grid.add(at, point)
           return grid
         }

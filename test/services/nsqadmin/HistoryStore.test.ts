@@ -60,6 +60,29 @@ describe("HistoryStore", () => {
       })
     }))
 
+  it.effect("no minute from the disk is before points in memory of the same minute", () =>
+    inDirectory((directory) => {
+      const t = { depth: 0, message_count: 0 }
+      const state = fakeCluster({ a: { topics: { t } } })
+      return Effect.gen(function*() {
+        yield* TestClock.adjust(10 * day + minute / 2)
+        yield* run(
+          state,
+          directory,
+          Effect.gen(function*() {
+            for (let i = 0; i < 24; i++) {
+              t.depth += 10
+              yield* passSamples(1)
+            }
+            const { series: [topic], times } = yield* History.use((history) => history.read(["t"], false))
+            const backlog = known(topic?.backlog ?? [])
+            assert.deepStrictEqual(backlog, backlog.toSorted((a, b) => a - b))
+            assert.deepStrictEqual(times, times.toSorted((a, b) => a - b))
+          })
+        )
+      })
+    }))
+
   it.effect("yesterday has a point for each minute, and last week one for each 10 minutes", () =>
     inDirectory((directory) => {
       const t = { depth: 1, message_count: 0 }
