@@ -283,16 +283,26 @@ export function* observe(
   return { warnings, channels, figures: watched.figures }
 }
 
-/** Returns the warnings for browsers, the newest of each kind first, limited per kind. */
-export const list = ({ warnings }: WarningState): ReadonlyArray<Found> => {
-  const kinds = new Map<Kind, Array<Found>>()
+/** Returns the order of magnitude of the messages that a warning is about, so that warnings rarely change their places. */
+const magnitudeOf = ({ channel, kind, topic }: Found, figures: ClusterFigures | undefined): number => {
+  const found = figures?.topics.get(topic)
+  const flow = channel === "" ? found?.summary : found?.channels.get(channel)
+  const messages = kind === "growing_deferred" ? flow?.deferred_count : flow?.depth
+  return Math.floor(Math.log2(1 + (messages ?? 0)))
+}
+
+/** Returns the warnings for browsers, of each kind those about most messages and the newest first, limited per kind. */
+export const list = ({ figures, warnings }: WarningState): ReadonlyArray<Found> => {
+  const kinds = new Map<Kind, Array<readonly [magnitude: number, warning: Found]>>()
   for (const warning of warnings.values()) {
     const same = kinds.get(warning.kind)
-    if (same === undefined) kinds.set(warning.kind, [warning])
-    else same.push(warning)
+    const entry = [magnitudeOf(warning, figures), warning] as const
+    if (same === undefined) kinds.set(warning.kind, [entry])
+    else same.push(entry)
   }
-  return Array.from(kinds.values()).flatMap((same) => {
-    same.sort((a, b) => b.since - a.since)
+  return Array.from(kinds.values()).flatMap((entries) => {
+    entries.sort(([most, a], [least, b]) => least - most || b.since - a.since)
+    const same = entries.map(([, warning]) => warning)
     const [first] = same
     if (same.length <= maxPerKind || first === undefined) return same
     const text = `${amount(same.length - maxPerKind, "more warning")} of this kind`

@@ -88,8 +88,9 @@ export const otherHeaders = ({ headers = {} }: BrowsedMessage): ReadonlyArray<re
 /** Whether topics of this name have dead letters by default. */
 export const isDeadLetterTopic = (topic: string): boolean => topic.endsWith(".dlq")
 
-/** Returns the attempts in words. */
-export const attempts = (count: number): string => count === 0 ? "not delivered" : Format.quantity(count, "attempt")
+/** Returns the attempts in words; an empty string for a finished message, whose attempts nsqd does not keep. */
+export const attempts = ({ attempts: count, state }: Pick<BrowsedMessage, "attempts" | "state">): string =>
+  count > 0 ? Format.quantity(count, "attempt") : state === "retained" ? "" : "not delivered"
 
 /** Returns a sentence for the refusal of a request about stored messages. */
 export const refusal = (message: string, topic: string): string => {

@@ -53,7 +53,7 @@ const Details = (
           ["Id", message.id],
           ["Published", new Date(published).toISOString()],
           ["State", Storage.stateName(message.state)],
-          ["Attempts", String(message.attempts)],
+          ["Attempts", Storage.attempts(message) === "" ? undefined : String(message.attempts)],
           ["Held by", message.client],
           ["Due", message.due === undefined ? undefined : new Date(message.due).toISOString()],
           ["Size", Format.bytes(message.body_size)],
@@ -121,7 +121,7 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
               {Storage.stateName(state)}
             </Badge>
             <time>{Format.exact(Storage.publishedAt(message), Date.now())}</time>
-            <span>{Storage.attempts(message.attempts)}</span>
+            <span>{Storage.attempts(message)}</span>
             <span>{Format.bytes(message.body_size)}</span>
             <code>{Storage.preview(message)}</code>
             {origin !== undefined && (
@@ -142,8 +142,10 @@ const Row = ({ message, onChange, shown: { channel, depths, node, topic } }: {
 }
 
 /** A page of messages. */
-const Page = ({ from, isFirst, onNext, onStart, shown }: {
+const Page = ({ from, isFirst, onClear, onNext, onStart, shown }: {
   readonly shown: Shown
+  /** Ends the filter and shows all states. */
+  readonly onClear: () => void
   readonly from: string | undefined
   readonly isFirst: boolean
   readonly onNext: (from: string) => void
@@ -207,7 +209,15 @@ const Page = ({ from, isFirst, onNext, onStart, shown }: {
         ))}
         {messages.length === 0 && (
           <li className="empty">
-            {next === null ? "No such messages." : "None in this part of the messages. Go on with the next page."}
+            {next !== null
+              ? "None in this part of the messages. Go on with the next page."
+              : state === "" && text === ""
+              ? `No messages on ${node}.`
+              : (
+                <>
+                  No such messages on {node}. <button type="button" onClick={onClear}>Show all messages</button>
+                </>
+              )}
             {next === null && channel === undefined && depths.length > 0 &&
               " Messages of a topic that is not durable wait in its channels: browse one of them."}
           </li>
@@ -285,6 +295,12 @@ const Browse = ({ channel, nodes, topic }: Subject & { readonly nodes: ReadonlyA
         shown={{ topic, channel, node, state, filter, text, depths }}
         from={from}
         isFirst={from === undefined}
+        onClear={() => {
+          start()
+          setState("")
+          setText("")
+          setTyped("")
+        }}
         onNext={setFrom}
         onStart={start}
       />

@@ -166,7 +166,7 @@ export const PoliciesPage = () => {
               caption="Policies of all nsqds"
               empty={message !== ""
                 ? "No nsqd that responds has a policy."
-                : "No nsqd has a policy."}
+                : `No nsqd has a policy.${settings.isAdmin ? " Add one with the form below." : ""}`}
               rows={Policies.rowsOf(nodes).map((row) => [JSON.stringify(row.policy), row])}
               columns={[
                 { name: "Pattern", cell: ({ policy }) => policy.match },

@@ -1,8 +1,8 @@
 import { useAtomValue } from "@effect/atom-react"
 import { memo, useDeferredValue, useMemo } from "react"
-import type { TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
+import type { TopicSummary, Warning } from "../../protocol/http/admin/AdminLive.ts"
 import { TopicSpark } from "../charts/Spark.tsx"
-import { Away, Paused } from "../components/Badge.tsx"
+import { Away, Badge, Paused } from "../components/Badge.tsx"
 import { Filter } from "../components/Filter.tsx"
 import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
@@ -15,6 +15,7 @@ import { canCreateTopics, settings } from "../core/settings.ts"
 import * as TopicList from "../core/topicList.ts"
 import { Picture } from "../graphite/Picture.tsx"
 import { liveAtom } from "../live/live.ts"
+import * as Words from "../warnings/words.ts"
 
 interface TopicColumn {
   readonly key: TopicList.SortKey
@@ -112,16 +113,21 @@ const Channels = ({ filter, summary }: { readonly summary: TopicSummary; readonl
 }
 
 /** A row of the list. `index` is its position among all rows, counting the headings as 1; only visible rows are rendered. */
-const Row = memo(({ filter, index, now, summary }: {
+const Row = memo(({ filter, index, now, summary, warning }: {
   readonly summary: TopicSummary
+  readonly warning: Warning | undefined
   readonly filter: string
   readonly index: number
   readonly now: number
 }) => (
   <tr aria-rowindex={index} role="row">
     <th scope="row" role="rowheader">
-      <Link to={Route.topic(summary.topic)}>{summary.topic}</Link> <Paused paused={summary.paused} />{" "}
-      <Away since={summary.away} now={now} />
+      <Link to={Route.topic(summary.topic)}>{summary.topic}</Link>{" "}
+      {warning !== undefined && (
+        <Badge kind={Words.isSerious(warning) ? "error" : "warning"} title={Words.sentence(warning, now)}>
+          {Words.nameOf(warning)}
+        </Badge>
+      )} <Paused paused={summary.paused} /> <Away since={summary.away} now={now} />
       <Channels summary={summary} filter={filter} />
     </th>
     {columns.map(({ cell, key, name }) => (
@@ -152,6 +158,8 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
   const sorting = useMemo(() => TopicList.parseSorting(order) ?? TopicList.initialSorting, [order])
   const wanted = useDeferredValue(filter)
   const shown = useMemo(() => TopicList.arrange(topics.values(), wanted, sorting), [topics, wanted, sorting])
+  const { warnings } = useAtomValue(liveAtom)
+  const worst = useMemo(() => Words.worstByTopic(warnings), [warnings])
   const lines = useMemo(() => linesOf(shown, wanted), [shown, wanted])
   const { body, end, first, rowHeight } = useVisible(shown.length, lines)
   const direction = sorting.descending ? "descending" : "ascending"
@@ -190,7 +198,14 @@ const List = ({ now, topics }: { readonly topics: ReadonlyMap<string, TopicSumma
           <tbody ref={body} role="rowgroup">
             <Gap height={first * rowHeight} />
             {shown.slice(first, end).map((summary, i) => (
-              <Row key={summary.topic} summary={summary} index={first + i + 2} now={now} filter={wanted} />
+              <Row
+                key={summary.topic}
+                summary={summary}
+                warning={worst.get(summary.topic)}
+                index={first + i + 2}
+                now={now}
+                filter={wanted}
+              />
             ))}
             <Gap height={(shown.length - end) * rowHeight} />
             {shown.length === 0 && (

@@ -70,6 +70,17 @@ const order: ReadonlyArray<Warning["kind"]> = [
 /** Sorts warnings by their kinds, and keeps the order of those of a kind. */
 export const bySeverity = (a: Warning, b: Warning): number => order.indexOf(a.kind) - order.indexOf(b.kind)
 
+/** Returns the first warning of each topic, also about its channels, that is not muted; without those whose state is shown anyway. */
+export const worstByTopic = (warnings: ReadonlyArray<Warning>): ReadonlyMap<string, Warning> => {
+  const worst = new Map<string, Warning>()
+  for (const warning of warnings) {
+    if (isMuted(warning) || warning.topic === "" || warning.kind === "paused_topic") continue
+    const known = worst.get(warning.topic)
+    if (known === undefined || bySeverity(warning, known) < 0) worst.set(warning.topic, warning)
+  }
+  return worst
+}
+
 /** Returns the sentence of a warning. */
 export const sentence = ({ detail, since, text }: Warning, now: number): string =>
   `${text}, since ${Format.beginning(since, now)}${detail === "" ? "" : `; ${detail}`}.`

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { fakeServer } from "../../services/http/fakeServer.ts"
 import { Browser, type Tab } from "./browser.ts"
 import { request, startCluster, until } from "./cluster.ts"
+import { contrastOf } from "./contrast.ts"
 
 const heading = (tab: Tab, name: string | RegExp) =>
   tab.act((page) => page.getByRole("heading", { level: 1, name }).waitFor())
@@ -31,20 +32,6 @@ const look = `(() => {
   const { backgroundColor, color } = getComputedStyle(document.body)
   return [document.documentElement.scrollWidth, backgroundColor, color]
 })()`
-
-/** Returns the relative luminance, as the Web Content Accessibility Guidelines define it. */
-const luminance = (color: string): number => {
-  const [r = 0, g = 0, b = 0] = (color.match(/[\d.]+/g) ?? []).slice(0, 3).map((part) => {
-    const c = Number(part) / 255
-    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4
-  })
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b
-}
-
-const contrastOf = (a: string, b: string): number => {
-  const [light = 0, dark = 0] = [luminance(a), luminance(b)].sort((x, y) => y - x)
-  return (light + 0.05) / (dark + 0.05)
-}
 
 /** For tests that open every page several times, in milliseconds. */
 const pageLoadsTimeout = 480_000

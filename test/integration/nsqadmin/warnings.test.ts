@@ -44,11 +44,74 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's warnings", (it) 
       yield* view.act((page) =>
         page.getByRole("img", { name: /messages timed out per second in the past hour: .*maximum (?!0$)/ }).waitFor()
       )
+      // The list of topics names the worst.
+      yield* view.open("/")
+      const images = view.page.getByRole("row").filter({ has: view.page.getByRole("link", { name: "images" }) })
+      yield* view.act(() => images.getByText("Stuck", { exact: true }).waitFor())
       yield* view.open("/topics/images/requeue")
       yield* view.act((page) =>
         page.getByRole("img", { name: /messages requeued per second in the past hour: .*maximum (?!0;)/ }).waitFor()
       )
     }))
+
+  it.effect(
+    "growing, deferred, old and unevenly delivered messages, full disks and memories cause warnings, those about most messages first",
+    () =>
+      Effect.gen(function*() {
+        const { tab } = yield* Browser
+        const { admin, create, nsqds: [first, second] } = yield* startCluster({
+          warnPeriod: Duration.seconds(1),
+          warnDepth: 10,
+          warnOldest: Duration.seconds(1),
+          warnDiskPercent: 1,
+          warnMemoryPercent: 1
+        })
+        yield* create("images", "resize")
+        yield* create("old", "archive")
+        yield* create("few", "waiting")
+        yield* create("uneven", "work")
+        yield* consume(second.tcp, { topic: "old", channel: "archive", ready: 1, does: "hold" })
+        yield* consume(first.tcp, { topic: "images", channel: "resize", ready: 1, does: "hold" })
+        yield* consume(first.tcp, { topic: "uneven", channel: "work", ready: 1, does: "hold" })
+        yield* consume(first.tcp, { topic: "uneven", channel: "work", ready: 1, does: "requeue" })
+        yield* second.post("/mpub?topic=old", bodies(2))
+        yield* first.post("/mpub?topic=uneven", bodies(20))
+        const publish = Effect.gen(function*() {
+          yield* first.post("/mpub?topic=images", bodies(100))
+          yield* first.post("/mpub?topic=few", bodies(2))
+          for (let i = 0; i < 5; i++) yield* first.post("/pub?topic=images&defer=600000", "later")
+          yield* Effect.sleep("100 millis")
+        })
+        yield* Effect.forkScoped(Effect.forever(publish))
+        const view = yield* tab(admin.url)
+        yield* view.open("/warnings")
+        const shows = (text: RegExp) =>
+          view.act((page) => page.getByRole("listitem").filter({ hasText: text }).first().waitFor())
+        yield* shows(
+          /Growing[^]*Channel resize of topic images grows although 1 consumer is connected: [\d,]+ messages wait, growing [\d.,]+\/s/
+        )
+        yield* shows(
+          /Deferred[^]*Channel resize of topic images defers more and more messages: [\d,]+, growing [\d.,]+\/s/
+        )
+        yield* shows(
+          /Old messages[^]*The oldest message of channel archive of topic old is at least \d+ seconds? old: 1 message waits/
+        )
+        yield* shows(
+          /Uneven delivery[^]*Consumers of channel work of topic uneven receive very different numbers of messages on /
+        )
+        yield* shows(/Disk[^]*The disk of nsqd .* is \d+ % full: /)
+        yield* shows(/Memory[^]*nsqd .* uses \d+ % of its heap limit|Memory[^]*The machine of nsqd .* memory left/)
+        // Both began together, and the channel with most messages is first.
+        yield* first.post("/channel/create?topic=few&channel=other")
+        yield* first.post("/channel/create?topic=images&channel=other")
+        const subjects = view.act((page) =>
+          page.getByRole("listitem").filter({ hasText: "No consumers" }).locator(".subject").allInnerTexts()
+        )
+        yield* until(subjects, (names) => names.length >= 3)
+        assert.strictEqual((yield* subjects)[0], "images / other")
+      }),
+    60_000
+  )
 
   it.effect("a muted warning is neither counted nor shown among the others, for all users, until it is unmuted", () =>
     Effect.gen(function*() {

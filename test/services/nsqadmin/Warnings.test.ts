@@ -25,13 +25,13 @@ describe("Warnings", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* listed, [
         ["topic_without_channels", "Topic t has no channels: 1,234 messages wait for the first channel"],
-        ["topic_without_channels", "Topic u has no channels: new messages will wait for the first channel"],
-        ["topic_without_channels", "Topic v has no channels on b:4151: 1 message waits there"]
+        ["topic_without_channels", "Topic v has no channels on b:4151: 1 message waits there"],
+        ["topic_without_channels", "Topic u has no channels: new messages will wait for the first channel"]
       ])
       assert.deepStrictEqual((yield* warnings).map(({ node, topic }) => [topic, node]), [
         ["t", ""],
-        ["u", ""],
-        ["v", "b:4151"]
+        ["v", "b:4151"],
+        ["u", ""]
       ])
     }).pipe(withCluster(fakeCluster({
       a: { topics: { t: { depth: 1000 }, u: {}, v: { channels: { c: {} } } } },

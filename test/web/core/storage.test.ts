@@ -12,6 +12,12 @@ const message = {
 } as const
 
 describe("stored messages", () => {
+  it("the attempts of a finished message that is still kept are unknown", () => {
+    assert.strictEqual(Storage.attempts(message), "not delivered")
+    assert.strictEqual(Storage.attempts({ ...message, attempts: 2 }), "2 attempts")
+    assert.strictEqual(Storage.attempts({ ...message, state: "retained" }), "")
+  })
+
   it("a message is named by its sequence, or by its id without one", () => {
     const { sequence, ...other } = message
     assert.strictEqual(Storage.nameOf(message), String(sequence))
