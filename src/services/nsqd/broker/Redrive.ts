@@ -1,8 +1,9 @@
 /**
  * Publishes dead letters again (docs/policies.md#redrive): reads the log of their topic beside its channels, publishes each wanted
- * message, and then finishes it in a channel. A redrive that ends in between leaves a message in both topics at worst.
+ * message, and then finishes it in a channel: after the sync of a topic that does not sync each publish, which many messages share. A
+ * redrive that ends in between leaves messages in both topics at worst.
  */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Exit } from "effect"
 import { encodeHeaders, type Headers, noHeaders, readHeaders } from "../../../protocol/client/Headers.ts"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
 import {
@@ -43,6 +44,16 @@ export interface RedriveQuery {
   readonly rate: number
 }
 
+/** Where a redrive publishes. */
+export interface RedriveTarget {
+  readonly publish: (
+    topic: TopicName,
+    bodies: PublishedBodies
+  ) => Completion.Completion<BrokerError | StorageError>
+  /** The log of a topic; `undefined` unless it exists and is durable. */
+  readonly log: (topic: TopicName) => Pick<TopicLog, "durability" | "messagesSynced"> | undefined
+}
+
 /** What a redrive has done so far. */
 export interface RedriveCounts {
   scanned: number
@@ -73,7 +84,7 @@ const headersAgain = (headers: Headers): Buffer => {
  */
 export const redrive = Effect.fnUntraced(function*(
   { channel, filter, id, log: logNow, rate, to }: RedriveQuery,
-  publish: (topic: TopicName, bodies: PublishedBodies) => Completion.Completion<BrokerError | StorageError>,
+  target: RedriveTarget,
   turns: Turns,
   counts: RedriveCounts
 ): Effect.fn.Return<void, BrokerError | StorageError> {
@@ -145,38 +156,71 @@ export const redrive = Effect.fnUntraced(function*(
 
   const move = (log: TopicLog, message: Found): Effect.Effect<void, BrokerError | StorageError> => {
     if (isTaken(log, message)) return Effect.void
-    const { body, headers, key, sequence } = message
-    const target = to ?? headers["nsq-origin-topic"]
-    if (target === undefined || !isTopicName(target)) {
+    const { body, headers } = message
+    const topic = to ?? headers["nsq-origin-topic"]
+    if (topic === undefined || !isTopicName(topic)) {
       counts.skipped++
       return Effect.void
     }
     const published = Effect.suspend(() =>
-      Completion.toEffect(publish(target, joinBodies([body], headersAgain(headers))))
+      Completion.toEffect(target.publish(topic, joinBodies([body], headersAgain(headers))))
     )
     return Effect.uninterruptible(Effect.andThen(
       published,
       Effect.suspend(() => {
         counts.moved++
-        // A consumer may have got it meanwhile.
-        return channel.finishAny(key) ? Effect.succeed(true) : channel.drop(sequence)
+        if (target.log(topic)?.durability !== "written") return finish(message)
+        unsynced.add(topic)
+        unfinished.push(message)
+        return Effect.void
       })
-    )).pipe(Effect.asVoid)
+    ))
   }
 
-  while (next !== undefined) {
-    const log: TopicLog = yield* currentLog
-    const { found, rest }: { found: ReadonlyArray<Found>; rest: number | undefined } = yield* readPage(log, next)
-    // What was read of a log that was closed meanwhile may not be all.
-    if (logNow() !== log) continue
-    for (const message of found) {
-      if (rate > 0) {
-        const wait = began + 1000 * counts.moved / rate - (yield* Clock.currentTimeMillis)
-        if (wait > 0) yield* Effect.sleep(Duration.millis(wait))
+  /** A consumer may have got the message meanwhile. */
+  const finish = ({ key, sequence }: Found): Effect.Effect<void, StorageError> =>
+    channel.finishAny(key) ? Effect.void : Effect.asVoid(channel.drop(sequence))
+
+  /** Messages that are published to `written` topics, and not finished yet; and these topics. */
+  let unfinished: Array<Found> = []
+  let unsynced = new Set<TopicName>()
+
+  /** Finishes them. They may have been durable for long: a loss of power must not take both. */
+  const settle: Effect.Effect<void, StorageError> = Effect.uninterruptible(Effect.suspend(() => {
+    const messages = unfinished
+    const topics = unsynced
+    unfinished = []
+    unsynced = new Set()
+    const synced = Effect.forEach(topics, (topic) => target.log(topic)?.messagesSynced ?? Effect.void, {
+      discard: true
+    })
+    return Effect.andThen(synced, Effect.forEach(messages, finish, { discard: true }))
+  }))
+
+  /** How long the rate makes the next message wait, in ms. */
+  const wait = Effect.map(
+    Clock.currentTimeMillis,
+    (now) => rate === 0 ? 0 : Math.max(0, began + 1000 * counts.moved / rate - now)
+  )
+
+  const pages = Effect.gen(function*() {
+    while (next !== undefined) {
+      const log: TopicLog = yield* currentLog
+      const { found, rest }: { found: ReadonlyArray<Found>; rest: number | undefined } = yield* readPage(log, next)
+      // What was read of a log that was closed meanwhile may not be all.
+      if (logNow() !== log) continue
+      for (const message of found) {
+        if ((yield* wait) > 0) {
+          yield* settle
+          yield* Effect.sleep(Duration.millis(yield* wait))
+        }
+        yield* Effect.flatMap(currentLog, (log) => move(log, message))
       }
-      yield* Effect.flatMap(currentLog, (log) => move(log, message))
+      yield* settle
+      next = rest
+      yield* turns.next
     }
-    next = rest
-    yield* turns.next
-  }
+  })
+  // What is published by then is finished, also if the rest cannot be.
+  yield* Effect.onExit(pages, (exit) => Exit.isSuccess(exit) ? Effect.void : Effect.ignore(settle))
 })

@@ -78,7 +78,7 @@ export const make: Effect.Effect<ReadonlyArray<Route>, never, Broker | Publisher
         let ended: Pick<RedriveProgress, "state" | "ended_at" | "error"> = { state: "running", ended_at: 0 }
         const run = redrive(
           { log: () => topic.log, channel, id, filter, to, rate },
-          (to, bodies) => publisher.publish(to, bodies, 0),
+          { publish: (to, bodies) => publisher.publish(to, bodies, 0), log: (to) => broker.findTopic(to)?.log },
           turns,
           counts
         ).pipe(

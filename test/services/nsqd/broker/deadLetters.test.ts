@@ -10,7 +10,7 @@ import * as Time from "../../../../src/services/core/Time.ts"
 import { Turns } from "../../../../src/services/core/Turns.ts"
 import * as BodyFilter from "../../../../src/services/nsqd/broker/BodyFilter.ts"
 import { browse } from "../../../../src/services/nsqd/broker/Browsing.ts"
-import { redrive } from "../../../../src/services/nsqd/broker/Redrive.ts"
+import { redrive, type RedriveTarget } from "../../../../src/services/nsqd/broker/Redrive.ts"
 import { Disk } from "../../../../src/services/nsqd/disk/Disk.ts"
 import { FaultyDisk, type Idle, until, untilIdle } from "../../../../src/testing/index.ts"
 import { layer as durable, start } from "./durable.ts"
@@ -392,7 +392,53 @@ describe("a loss of power", () => {
       }
       assert.isAbove(moved, 0)
     }))
+
+  it.effect("a redrive from a synced topic to a written one leaves each message in one of them", () =>
+    Effect.gen(function*() {
+      let moved = 0
+      for (let operation = 1; operation < 40; operation++) {
+        yield* Effect.gen(function*() {
+          const disk = yield* FaultyDisk
+          const first = yield* start()
+          yield* first.run(Effect.gen(function*() {
+            const channel = yield* channelOf("t.dlq", "c")
+            yield* channelOf("t", "c")
+            yield* Broker.use(({ setDurability }) => setDurability("t", "written"))
+            yield* send("t.dlq", "a", "b", "c")
+            yield* TestClock.adjust("5 seconds")
+            yield* untilIdle
+            const { log } = yield* topicOf("t.dlq")
+            const counts = { scanned: 0, moved: 0, skipped: 0 }
+            const query = { log: () => log, channel, id: undefined, filter, to: TopicName.make("t"), rate: 0 }
+            disk.crashAt(operation)
+            const running = yield* Effect.forkChild(redrive(query, yield* redriveTarget, yield* Turns, counts))
+            yield* untilIdle
+            // Changes of the channel are recorded and synced; a written topic is synced every two seconds.
+            yield* TestClock.adjust("1 second")
+            yield* untilIdle
+            yield* Fiber.interrupt(running)
+          })).pipe(Effect.scoped)
+          disk.crashAt(0)
+          yield* first.stop
+          disk.losePower()
+          const second = yield* start()
+          yield* second.run(Effect.gen(function*() {
+            const [dead, target] = [yield* channelOf("t.dlq", "c"), yield* channelOf("t", "c")]
+            assert.isAtLeast(dead.unfinished + target.unfinished, 3, `operation ${operation}`)
+            moved += target.unfinished
+          }))
+          yield* second.stop
+        }).pipe(Effect.provide(durable, { local: true }))
+      }
+      assert.isAbove(moved, 0)
+    }))
 })
+
+/** Publishes to the topics of the broker. */
+const redriveTarget = Effect.map(Effect.all([Broker, Publisher]), ([broker, { publish }]): RedriveTarget => ({
+  publish: (topic, bodies) => publish(topic, bodies, 0),
+  log: (topic) => broker.findTopic(topic)?.log
+}))
 
 describe("a redrive beside a consumer", () => {
   it.effect("does not publish messages that the consumer has got or finished since the redrive has read them", () =>
@@ -401,7 +447,7 @@ describe("a redrive beside a consumer", () => {
       yield* broker.run(
         Effect.gen(function*() {
           const channel = yield* channelOf("t.dlq", "c")
-          const { publish: put } = yield* Publisher
+          const target = yield* redriveTarget
           yield* send("t.dlq", "a", "b", "c", "d")
           yield* untilIdle
           const log = (yield* topicOf("t.dlq")).log!
@@ -409,7 +455,7 @@ describe("a redrive beside a consumer", () => {
           const counts = { scanned: 0, moved: 0, skipped: 0 }
           const running = yield* Effect.forkChild(redrive(
             { log: () => log, channel, id: undefined, filter, to, rate: 1 },
-            (topic, bodies) => put(topic, bodies, 0),
+            target,
             yield* Turns,
             counts
           ))
@@ -446,7 +492,8 @@ describe("a redrive beside a consumer", () => {
             consumer.subscription.setReady(1)
             yield* untilIdle
           })
-          yield* redrive(query, () => Effect.provideContext(deliver, context), yield* Turns, {
+          const target = { publish: () => Effect.provideContext(deliver, context), log: () => undefined }
+          yield* redrive(query, target, yield* Turns, {
             scanned: 0,
             moved: 0,
             skipped: 0
@@ -466,13 +513,13 @@ describe("a redrive while its topic changes", () => {
     Effect.gen(function*() {
       const topic = yield* topicOf("t.dlq")
       const channel = yield* channelOf("t.dlq", "c")
-      const { publish: put } = yield* Publisher
+      const target = yield* redriveTarget
       yield* send("t.dlq", "a", "b", "c", "d")
       yield* untilIdle
       const query = { log: () => topic.log, channel, id: undefined, filter, to: TopicName.make("t"), rate: 1 }
       const counts = { scanned: 0, moved: 0, skipped: 0 }
       const running = yield* Effect.forkChild(Effect.exit(
-        redrive(query, (to, bodies) => put(to, bodies, 0), yield* Turns, counts)
+        redrive(query, target, yield* Turns, counts)
       ))
       yield* untilIdle
       assert.strictEqual(counts.moved, 1)

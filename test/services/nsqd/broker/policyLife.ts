@@ -288,7 +288,7 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
     const counts = { scanned: 0, moved: 0, skipped: 0 }
     const done = yield* Effect.exit(redrive(
       { log: () => log, channel, id: undefined, filter: everything, to: undefined, rate: 0 },
-      (to, bodies) => publisher.publish(to, bodies, 0),
+      { publish: (to, bodies) => publisher.publish(to, bodies, 0), log: (to) => broker.findTopic(to)?.log },
       turns,
       counts
     ))
