@@ -258,15 +258,21 @@ export class Outstanding implements Sleeper {
     return returned.toBatch()
   }
 
-  /** Takes back all messages, to be stored; those that are deferred only if `withDeferred`. */
-  takeAll(
-    withDeferred = true
-  ): { readonly inFlight: ReadonlyArray<MessageBatch>; readonly deferred: ReadonlyArray<MessageBatch> } {
+  /** Takes back all messages, to be stored. The end of nsqd is the end of all connections. */
+  takeAll(): { readonly inFlight: ReadonlyArray<MessageBatch>; readonly deferred: ReadonlyArray<MessageBatch> } {
+    const counts = this.returns.maxAttempts() === 0 || this.returns.countsDisconnects()
+    return { inFlight: this.takeFlights(counts), deferred: this.deferred.takeAll() }
+  }
+
+  /** `counts`: the deliveries count as attempts. */
+  private takeFlights(counts: boolean): ReadonlyArray<MessageBatch> {
     const taken: Array<MessageBatch> = []
     for (const inFlight of this.flights()) {
-      for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) taken.push(this.takeBack(inFlight, slot))
+      for (let slot = inFlight.oldest; slot >= 0; slot = inFlight.oldest) {
+        taken.push(this.takeBack(inFlight, slot, counts))
+      }
     }
-    return { inFlight: taken, deferred: withDeferred ? this.deferred.takeAll() : [] }
+    return taken
   }
 
   /** Drops all messages at once; the returned Effect then settles them on disk, in slices. */
@@ -300,11 +306,10 @@ export class Outstanding implements Sleeper {
     })
   }
 
-  /** Takes back all messages in flight, and stops timeouts and delays until `resume`. */
+  /** Takes back all messages in flight, and stops timeouts and delays until `resume`. No consumer has failed: with a limit none counts. */
   pause(): ReadonlyArray<MessageBatch> {
     this.close()
-    const { inFlight } = this.takeAll(false)
-    return inFlight
+    return this.takeFlights(this.returns.maxAttempts() === 0)
   }
 
   /** Continues with other deferred messages. */
