@@ -29,6 +29,8 @@ interface OpenRecord {
   readonly first: number
   readonly due: number
   readonly acceptedAt: number
+  /** When the last messages were accepted, in ns. */
+  lastNanos: bigint
   readonly hasHeaders: boolean
   count: number
   end: number
@@ -76,12 +78,14 @@ export class CommitGroup {
   /** Adds messages that are accepted at `nanos`, and due at `due` or 0, in ms since the Unix epoch. */
   add(bodies: PublishedBodies, nanos: bigint, ids: GuidBlock, due: number): void {
     const record = this.recordFor(framesSize(bodies), due, nanos, bodies.headers !== undefined)
+    record.lastNanos = nanos
     this.extend(record, layOutPublished(record.bytes, record.end, bodies, nanos, ids), bodies.count)
   }
 
   /** Adds the messages of a batch as they are, with their ids, timestamps, attempts and headers. */
   addBatch({ count, frames, hasHeaders }: MessageBatch, nanos: bigint, due: number): void {
     const record = this.recordFor(frames.length, due, nanos, hasHeaders)
+    record.lastNanos = nanos
     this.extend(record, record.end + frames.copy(record.bytes, record.end), count)
   }
 
@@ -106,6 +110,7 @@ export class CommitGroup {
       first: this.end,
       due,
       acceptedAt: Number(nanos / 1_000_000n),
+      lastNanos: nanos,
       hasHeaders,
       count: 0,
       end: logHeaderSize
@@ -117,10 +122,10 @@ export class CommitGroup {
 
   /** The records with their headers. All messages below `durable` are durable. */
   seal(epoch: number, durable: number, checksum: RecordChecksum): ReadonlyArray<Placed> {
-    return this.records.map(({ acceptedAt, bytes, count, due, end, first, hasHeaders }) => {
+    return this.records.map(({ acceptedAt, bytes, count, due, end, first, hasHeaders, lastNanos }) => {
       const fields = { epoch, count, first, acceptedAt, due, durable, hasHeaders }
       writeLogHeader(bytes, end, fields, checksum.of(bytes.subarray(logHeaderSize, end)))
-      return { first, acceptedAt, bytes: bytes.subarray(0, end) }
+      return { first, acceptedAt, lastAcceptedAt: Number(lastNanos / 1_000_000n), bytes: bytes.subarray(0, end) }
     })
   }
 

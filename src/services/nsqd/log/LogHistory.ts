@@ -3,8 +3,6 @@
  * to a place among them, and retains finished ones (docs/policies.md#retention).
  */
 import { Effect } from "effect"
-import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
-import { intactStarts, type LogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
 import type { Disk } from "../disk/Disk.ts"
 import { StorageError } from "../disk/StorageError.ts"
@@ -14,29 +12,15 @@ import type { LogChannels } from "./LogChannels.ts"
 import type { LogCommits } from "./LogCommits.ts"
 import type { LogHandover } from "./LogHandover.ts"
 import type { LogReading } from "./LogReading.ts"
-import { type EachRecord, scan, type ScanHost, type ScanReading, sequenceAt } from "./LogScan.ts"
+import { type EachRecord, scan, type ScanHost, type ScanReading } from "./LogScan.ts"
 import { meanSize } from "./MeanSize.ts"
 import type { Retention, RetentionLimits } from "./Retention.ts"
 import type { Segment, Segments } from "./Segment.ts"
 import type { StateRecorder } from "./StateRecorder.ts"
+import { firstSince, sequenceAt } from "./TimeSearch.ts"
 
 /** Bytes per read of messages that may all be young enough. */
 const finishBlockBytes = 64 * 1024
-
-/**
- * The sequence of the first message of a record that was accepted from `millis` on, or the one behind it. The time in its header is that
- * of its first message: the others were published while the commit before was written, or come from a disk queue. A damaged record
- * waits for the channel, which reports it.
- */
-const firstSince = (header: LogHeader, frames: Buffer, millis: number): number => {
-  const { acceptedAt, count, first } = header
-  if (acceptedAt >= millis) return first
-  const starts = intactStarts(header, frames)
-  if (starts === undefined) return first
-  let index = 0
-  while (index < count && frameMillis(frames, starts[index]!) < millis) index++
-  return first + index
-}
 
 /** What the history needs from its log. */
 export interface HistoryHost extends ScanHost {
@@ -93,7 +77,7 @@ export class LogHistory {
 
   // ---- reading
 
-  /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; messages of one commit share a time. */
+  /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; `end` if there is none. */
   sequenceAt(millis: number): Effect.Effect<number, StorageError> {
     return Effect.mapError(
       sequenceAt(this.host, millis, (segment) => this.host.retention.startOf(segment), this.end),

@@ -1,5 +1,5 @@
 /**
- * Reads the records of a log in order, for browsing and for finding a time. It has files of its own, so that the channels read and
+ * Reads the records of a log in order, for browsing and for finding a time (`TimeSearch`). It has files of its own, so that the channels read and
  * segments are removed meanwhile: records that disappear are passed over, and none is shown that was not written whole.
  *
  * Hot path: one read per megabyte, and nothing per message until a record is wanted.
@@ -97,6 +97,7 @@ const scanFile = Effect.fnUntraced(function*(
         wanted = end - at
         break
       }
+      segment.note(header.first, position + at)
       expected = header.first + header.count
       if (expected > from) {
         const goesOn = each(header, bytes.subarray(at + logHeaderSize, end))
@@ -110,34 +111,3 @@ const scanFile = Effect.fnUntraced(function*(
   }
   return true
 })
-
-/**
- * The sequence of the first message from `millis` on, in ms since the Unix epoch, to the record: its messages share a commit. The search
- * goes back from a segment that cannot tell when it began: a kill may have left it before its first record.
- */
-export const sequenceAt = (
-  host: ScanHost,
-  millis: number,
-  startOf: (segment: Segment) => Effect.Effect<number | undefined, DiskError>,
-  end: number
-): Effect.Effect<number, DiskError> =>
-  Effect.gen(function*() {
-    const { all } = host.segments
-    let low = 0
-    let high = all.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      const started = yield* startOf(all[middle]!)
-      if ((started ?? Infinity) < millis) low = middle + 1
-      else high = middle
-    }
-    const before = all[Math.max(0, low - 1)]
-    if (before === undefined) return end
-    let found: number | undefined
-    yield* scan(host, before.first, (header) => {
-      if (header.acceptedAt < millis) return true
-      found = header.first
-      return false
-    })
-    return found ?? end
-  })

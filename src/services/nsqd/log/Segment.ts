@@ -44,6 +44,16 @@ export class Segment {
     this.positions.push(position)
   }
 
+  /** The number of records in the index. */
+  get indexed(): number {
+    return this.sequences.length
+  }
+
+  /** The record number `entry` of the index. */
+  indexedAt(entry: number): RecordStart {
+    return { sequence: this.sequences[entry]!, position: this.positions[entry]! }
+  }
+
   /** The indexed record that is nearest before the one with `sequence`, or is it. */
   before(sequence: number): RecordStart {
     let low = 0

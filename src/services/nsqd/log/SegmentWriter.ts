@@ -55,8 +55,9 @@ const isMissing = ({ code }: DiskError): boolean => code === "ENOENT"
 /** Where a record of a commit starts. */
 export interface Placed {
   readonly first: number
-  /** When its messages were accepted, in ms since the Unix epoch. */
+  /** When its first and last messages were accepted, in ms since the Unix epoch. */
   readonly acceptedAt: number
+  readonly lastAcceptedAt: number
   readonly bytes: Buffer
 }
 
@@ -151,15 +152,17 @@ export class SegmentWriter {
         () => this.fail
       )
       let position = current.position
+      let newest = current.segment.newest ?? 0
       for (const record of records) {
         current.segment.note(record.first, position)
         position += record.bytes.length
+        newest = Math.max(newest, record.lastAcceptedAt)
       }
       current.position = position
       current.segment.size = position
       current.segment.end = end
       current.segment.oldest ??= first.acceptedAt
-      current.segment.newest = first.acceptedAt
+      current.segment.newest = newest
       this.allocate(current, Math.max(current.allocated, position))
       this.commits++
       this.unsynced = !this.options.isSynced
