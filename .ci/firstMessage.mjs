@@ -44,9 +44,10 @@ const deliver = async () => {
 
 // npm ends first; the pipe is closed when the daemons have ended too.
 const ended = new Promise((resolve) => child.once("close", resolve))
-const limit = AbortSignal.timeout(60_000)
+const limitSeconds = 240
+const limit = AbortSignal.timeout(limitSeconds * 1000)
 limit.addEventListener("abort", () => {
-  console.error("no message within 60 s")
+  console.error(`no message within ${limitSeconds} s`)
   process.kill(-child.pid, "SIGKILL")
   process.exit(1)
 })
