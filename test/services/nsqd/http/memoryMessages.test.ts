@@ -48,7 +48,7 @@ const mixed = Effect.gen(function*() {
   subscription.setReady(0)
   yield* publish(api, "four", "&defer=60000")
   for (const body of ["five", "six", "seven", "eight", "nine"]) yield* publish(api, body)
-  yield* until(() => channel.depth === 5)
+  yield* until(() => channel.depth === 5 && channel.backendDepth === 3)
   return { api, channel, subscription, recording, ids }
 })
 
