@@ -197,6 +197,10 @@ export const run = ([command = "", ...args]: ReadonlyArray<string>): void => {
     const finished = Effect.catchCause(main(args), (cause) => refuse(`unexpected error: ${Cause.pretty(cause)}`))
     return Main.exitWith(Effect.ensuring(finished, flushed))
   }
-  process.stderr.write(usage)
-  process.exit(["", "--help", "-h"].includes(command) ? done : cannotRun)
+  const isKnown = ["", "--help", "-h"].includes(command)
+  const why = isKnown
+    ? ""
+    : `nsq data: unknown command "${command}"; the commands are ${Object.keys(commands).join(", ")}\n`
+  process.stderr.write(isKnown ? usage : `${usage}\n${why}`)
+  process.exit(isKnown ? done : cannotRun)
 }

@@ -2,6 +2,7 @@
  * The error of the commands of `nsq`, with a tagged reason. Its message is what the user reads.
  */
 import { Data } from "effect"
+import * as failureText from "./failureText.ts"
 
 /** The reasons of a `CliError`. */
 export type CliErrorReason = Data.TaggedEnum<{
@@ -40,8 +41,12 @@ export class CliError extends Data.TaggedError("CliError")<{ readonly reason: Cl
   }
 }
 
-/** A daemon failed. */
-export const daemonFailure = ({ message: description }: { readonly message: string }): CliError =>
+/** A daemon failed. The message says what to do if that follows from the failure. */
+export const daemonFailure = (error: { readonly message: string }): CliError =>
+  new CliError({ reason: CliErrorReason.DaemonFailure({ description: failureText.of(error) }) })
+
+/** A topic, a channel or something else does not exist on any nsqd. */
+export const missing = (description: string): CliError =>
   new CliError({ reason: CliErrorReason.DaemonFailure({ description }) })
 
 /** An argument is not valid. */

@@ -1,9 +1,10 @@
 /** `nsq topic` and `nsq channel`: list, create, pause, empty and delete, on every nsqd of the cluster. */
-import { Effect } from "effect"
-import { Command } from "effect/cli"
+import { Effect, Option } from "effect"
+import { Argument, Command } from "effect/cli"
 import type { AdminError, NsqdApi, NsqlookupdApi } from "../admin/index.ts"
-import { CliError, CliErrorReason } from "./CliError.ts"
+import { CliError, CliErrorReason, missing } from "./CliError.ts"
 import * as Confirmation from "./Confirmation.ts"
+import * as failureText from "./failureText.ts"
 import * as figures from "./figures.ts"
 import * as names from "./names.ts"
 import * as Output from "./Output.ts"
@@ -23,7 +24,7 @@ const sendAll = Effect.fnUntraced(function*(calls: ReadonlyArray<Call>) {
     { concurrency: 16 }
   )
   if (failures.length > 0) {
-    const description = failures.map(({ message }) => message).join("\n")
+    const description = failures.map(failureText.of).join("\n")
     return yield* new CliError({ reason: CliErrorReason.DaemonFailure({ description }) })
   }
   return done.reduce((total, each) => total + each, 0)
@@ -35,15 +36,21 @@ interface Work {
   readonly onLookupd?: (nsqlookupd: NsqlookupdApi.NsqlookupdApi) => Call
 }
 
-/** Does the work on the whole cluster; nsqlookupd first, so that consumers do not bring back what is deleted. */
-const everywhere = Effect.fnUntraced(function*(subject: string, past: string, { onLookupd, onNsqd }: Work) {
+/**
+ * Does the work on the whole cluster; nsqlookupd first, so that consumers do not bring back what is deleted. Fails if no nsqd has
+ * what it needs, by default the subject.
+ */
+const everywhere = Effect.fnUntraced(function*(
+  subject: string,
+  past: string,
+  { onLookupd, onNsqd }: Work,
+  absent = `${subject} does not exist`
+) {
   const { lookupds, nsqds } = yield* target
   const nodes = yield* nsqds
   if (onLookupd !== undefined) yield* sendAll(lookupds.map(onLookupd))
   const done = yield* sendAll(nodes.map(onNsqd))
-  if (done === 0) {
-    return yield* new CliError({ reason: CliErrorReason.DaemonFailure({ description: `${subject} does not exist` }) })
-  }
+  if (done === 0) return yield* missing(absent)
   yield* Output.printResult(`${subject} ${past} on ${done} of ${nodes.length} nsqd`, { [past]: subject, nsqds: done })
 })
 
@@ -157,17 +164,56 @@ export const topicCommand = Command.make("topic").pipe(
   ])
 )
 
-/** A command on a channel that every nsqd gets. */
+const listChannels = Command.make(
+  "list",
+  { topic: names.topic.pipe(Argument.withDescription("Only the channels of this topic"), Argument.optional) },
+  Effect.fnUntraced(function*({ topic }) {
+    const { nsqds } = yield* target
+    const rows = yield* figures.query(yield* nsqds, Option.getOrUndefined(topic), undefined)
+    if (Option.isSome(topic) && rows.length === 0) return yield* missing(`topic ${topic.value} does not exist`)
+    const channels = rows.filter(({ channel }) => channel !== "")
+      .map(({ channel, clients, deferred, depth, inFlight, nodes, paused, topic }) => ({
+        topic,
+        channel,
+        depth,
+        inFlight,
+        deferred,
+        clients,
+        nodes,
+        paused
+      }))
+    yield* Output.printRows(
+      [
+        { heading: "TOPIC", cell: ({ topic }) => topic },
+        { heading: "CHANNEL", cell: ({ channel }) => channel },
+        { heading: "DEPTH", cell: ({ depth }) => depth },
+        { heading: "IN FLIGHT", cell: ({ inFlight }) => inFlight },
+        { heading: "DEFERRED", cell: ({ deferred }) => deferred },
+        { heading: "CLIENTS", cell: ({ clients }) => clients },
+        { heading: "NSQDS", cell: ({ nodes }) => nodes },
+        { heading: "", cell: ({ paused }) => paused ? "paused" : "" }
+      ],
+      channels,
+      "no channels; consume to create one: nsq sub TOPIC CHANNEL"
+    )
+  })
+).pipe(
+  Command.withDescription("List channels with their messages and consumers"),
+  Command.withExamples([{ command: "nsq channel list orders --context prod", description: "The channels of a topic" }])
+)
+
+/** A command on a channel that every nsqd gets. `absent` says what is missing if none has done it. */
 const onChannel = <const Name extends string>(
   name: Name,
   past: string,
   description: string,
-  work: (topic: string, channel: string) => Work
+  work: (topic: string, channel: string) => Work,
+  absent?: (topic: string) => string
 ) =>
   Command.make(
     name,
     { topic: names.topic, channel: names.channel },
-    ({ channel, topic }) => everywhere(`channel ${topic}/${channel}`, past, work(topic, channel))
+    ({ channel, topic }) => everywhere(`channel ${topic}/${channel}`, past, work(topic, channel), absent?.(topic))
   ).pipe(
     Command.withDescription(description),
     Command.withExamples([
@@ -199,12 +245,19 @@ const onChannelConfirmed = <const Name extends string>(
 
 /** The command `nsq channel`. */
 export const channelCommand = Command.make("channel").pipe(
-  Command.withDescription("Create, pause, empty and delete channels"),
+  Command.withDescription("List, create, pause, empty and delete channels"),
   Command.withSubcommands([
-    onChannel("create", "created", "Create a channel on every nsqd that has the topic", (topic, channel) => ({
-      onNsqd: ({ createChannel }) => createChannel(topic, channel),
-      onLookupd: ({ createChannel }) => createChannel(topic, channel)
-    })),
+    listChannels,
+    onChannel(
+      "create",
+      "created",
+      "Create a channel on every nsqd that has the topic",
+      (topic, channel) => ({
+        onNsqd: ({ createChannel }) => createChannel(topic, channel),
+        onLookupd: ({ createChannel }) => createChannel(topic, channel)
+      }),
+      (topic) => `topic ${topic} does not exist; create it first: nsq topic create ${topic}`
+    ),
     onChannel("pause", "paused", "Stop deliveries of a channel", (topic, channel) => ({
       onNsqd: ({ pauseChannel }) => pauseChannel(topic, channel)
     })),

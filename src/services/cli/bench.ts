@@ -10,7 +10,7 @@ import { root } from "./root.ts"
 import { target } from "./Target.ts"
 
 const number = (name: string, alias: string | undefined, initial: number, description: string) => {
-  const flag = Flag.Int(name).pipe(Flag.withDescription(description), Flag.withDefault(initial))
+  const flag = names.integer(name).pipe(Flag.withDescription(description), Flag.withDefault(initial))
   return alias === undefined ? flag : Flag.withAlias(flag, alias)
 }
 

@@ -77,7 +77,7 @@ export const doctor = Command.make(
       Flag.withMetavar("file"),
       Flag.atLeast(0)
     ),
-    skip: Flag.String("skip").pipe(
+    skip: Flag.Literals("skip", Finding.checks).pipe(
       Flag.withDescription("Name of a check whose findings are left out; repeatable"),
       Flag.withMetavar("check"),
       Flag.atLeast(0)

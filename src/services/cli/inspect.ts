@@ -1,8 +1,9 @@
 /** `nsq stat` and `nsq node list`: the figures of topics, channels and nsqds. */
 import { Effect, Option } from "effect"
 import { Argument, Command } from "effect/cli"
-import { daemonFailure, invalidArgument } from "./CliError.ts"
+import { daemonFailure, invalidArgument, missing } from "./CliError.ts"
 import { drain } from "./drain.ts"
+import * as failureText from "./failureText.ts"
 import * as figures from "./figures.ts"
 import * as names from "./names.ts"
 import * as Output from "./Output.ts"
@@ -25,13 +26,17 @@ const columns: ReadonlyArray<Output.Column<figures.Figures>> = [
 export const stat = Command.make(
   "stat",
   {
-    topic: Argument.String("topic").pipe(Argument.withDescription("Only this topic"), Argument.optional),
-    channel: Argument.String("channel").pipe(Argument.withDescription("Only this channel"), Argument.optional)
+    topic: names.topic.pipe(Argument.withDescription("Only this topic"), Argument.optional),
+    channel: names.channel.pipe(Argument.withDescription("Only this channel"), Argument.optional)
   },
   Effect.fnUntraced(function*({ channel, topic }) {
     const { nsqds } = yield* target
     const rows = yield* figures.query(yield* nsqds, Option.getOrUndefined(topic), Option.getOrUndefined(channel))
-    yield* Output.printRows(columns, rows, "no such topic or channel")
+    if (Option.isSome(topic) && rows.length === 0) {
+      const subject = Option.isSome(channel) ? `channel ${topic.value}/${channel.value}` : `topic ${topic.value}`
+      return yield* missing(`${subject} does not exist`)
+    }
+    yield* Output.printRows(columns, rows, "no topics; publish to create one: nsq pub TOPIC MESSAGE")
   })
 ).pipe(
   Command.withDescription("Show the figures of topics and channels, summed over all nsqds"),
@@ -68,7 +73,13 @@ const list = Command.make(
           messages: (topics ?? []).reduce((sum, { message_count: count }) => sum + count, 0)
         })).pipe(
           Effect.catch((error) =>
-            Effect.succeed<NodeRow>({ node: address, version: "", health: error.message, topics: 0, messages: 0 })
+            Effect.succeed<NodeRow>({
+              node: address,
+              version: "",
+              health: failureText.of(error),
+              topics: 0,
+              messages: 0
+            })
           )
         ),
       { concurrency: 16 }

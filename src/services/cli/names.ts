@@ -1,4 +1,5 @@
 /** Arguments and flags that several commands have. A value that is not valid is refused before any request. */
+import { Option } from "effect"
 import { Argument, Flag } from "effect/cli"
 import { isValidName } from "../../protocol/client/Names.ts"
 
@@ -22,6 +23,16 @@ export const where = Flag.String("where").pipe(
   Flag.filter((text) => text.indexOf("=") > 0, () => "a path and a value, for example user.id=42"),
   Flag.optional
 )
+
+/** A whole number. Effect's own flag of integers says that it expects "a string representing a finite number". */
+export const integer = (name: string): Flag.Flag<number> =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("integer"),
+    Flag.filterMap(
+      (text) => /^-?\d{1,15}$/.test(text) ? Option.some(Number(text)) : Option.none(),
+      () => "a whole number"
+    )
+  )
 
 /** A topic, as a flag. */
 export const topicFlag = Flag.String("topic").pipe(Flag.filter(isValidName, () => rule))

@@ -3,7 +3,7 @@ import { Console, Effect, Option, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { MessagesPage } from "../../protocol/http/MessagesResponse.ts"
 import type { AdminError, NsqdApi } from "../admin/index.ts"
-import { CliError, CliErrorReason, daemonFailure, invalidArgument } from "./CliError.ts"
+import { daemonFailure, invalidArgument, missing } from "./CliError.ts"
 import * as names from "./names.ts"
 import { placeOf } from "./place.ts"
 import { root } from "./root.ts"
@@ -17,9 +17,6 @@ const wholeBody = 1024 * 1024
 
 const isMissing = ({ reason }: AdminError): boolean =>
   reason._tag === "TopicNotFound" || reason._tag === "ChannelNotFound"
-
-const missing = (description: string): CliError =>
-  new CliError({ reason: CliErrorReason.DaemonFailure({ description }) })
 
 const timeOf = (timestamp: string): string => new Date(Number(BigInt(timestamp) / 1_000_000n)).toISOString()
 
@@ -109,7 +106,7 @@ export const peek = Command.make(
       Argument.withDescription("Show the state of each message in this channel; without it, in the topic"),
       Argument.optional
     ),
-    count: Flag.Int("count").pipe(
+    count: names.integer("count").pipe(
       Flag.withAlias("n"),
       Flag.withDescription("The most messages of each nsqd"),
       Flag.withDefault(10)

@@ -230,7 +230,7 @@ export const redrive = Command.make(
     where: names.where,
     regex: optional("regex", "Only bodies that this regular expression matches"),
     to: optional("to", "Topic to publish to; default: where each message came from"),
-    rate: Flag.Int("rate").pipe(
+    rate: names.integer("rate").pipe(
       Flag.withDescription("Messages per second of each nsqd; 0 for no limit"),
       Flag.withDefault(0)
     ),

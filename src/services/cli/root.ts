@@ -2,9 +2,19 @@
  * The root command of `nsq` with the flags of every command: which cluster, and in which form results are printed.
  */
 import { Command, Flag } from "effect/cli"
+import { splitAddress } from "../net/Transport.ts"
 
+/** Whether it is `<host>:<port>` or the path of a socket. Without a port it would be a socket in the working directory. */
+const isAddress = (text: string): boolean => splitAddress(text) !== undefined || text.includes("/")
+
+/** A URL is an address of HTTP, too. */
 const addresses = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withDescription(description), Flag.withMetavar("host:port"), Flag.atLeast(0))
+  Flag.String(name).pipe(
+    Flag.withDescription(description),
+    Flag.withMetavar("host:port"),
+    Flag.filter(isAddress, () => "<host>:<port>"),
+    Flag.atLeast(0)
+  )
 
 /** The command `nsq`. Its input is available in every command: `const { json } = yield* root`. */
 export const root = Command.make("nsq").pipe(

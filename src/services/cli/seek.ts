@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { AdminError, NsqdApi } from "../admin/index.ts"
-import { CliError, CliErrorReason, daemonFailure, invalidArgument } from "./CliError.ts"
+import { daemonFailure, invalidArgument, missing } from "./CliError.ts"
 import * as Confirmation from "./Confirmation.ts"
 import * as names from "./names.ts"
 import * as Output from "./Output.ts"
@@ -52,11 +52,7 @@ export const seek = Command.make(
     }
     const name = `${topic}/${channel}`
     const previews = yield* onEach(nodes, topic, channel, place, true)
-    if (previews.length === 0) {
-      return yield* new CliError({
-        reason: CliErrorReason.DaemonFailure({ description: `channel ${name} does not exist` })
-      })
-    }
+    if (previews.length === 0) return yield* missing(`channel ${name} does not exist`)
     const messages = previews.reduce((sum, preview) => sum + preview.messages, 0)
     yield* Confirmation.confirm(
       name,

@@ -12,7 +12,7 @@ import { target } from "./Target.ts"
 const toJson = ({ address, attempts, body, id, timestamp }: Delivery<unknown>): string =>
   JSON.stringify({ id, timestamp: timestamp.toString(), attempts, nsqd: address, body: Buffer.from(body).toString() })
 
-const count = Flag.Int("count").pipe(
+const count = names.integer("count").pipe(
   Flag.withAlias("n"),
   Flag.withDescription("End after this many messages"),
   Flag.optional

@@ -9,6 +9,7 @@ import type { NsqdApi } from "../admin/index.ts"
 import * as GoDuration from "../core/GoDuration.ts"
 import { CliError, CliErrorReason, invalidArgument } from "./CliError.ts"
 import * as figures from "./figures.ts"
+import * as names from "./names.ts"
 import * as Output from "./Output.ts"
 import { root } from "./root.ts"
 import { target } from "./Target.ts"
@@ -81,7 +82,9 @@ const print = Effect.fnUntraced(function*(sample: Sample.Sample, before: Sample.
     }))
   }
   yield* Console.log([
-    `${time}  ${sample.nodes.length} nsqd  ${totals.topics} topics  backlog ${totals.backlog}  ` +
+    `${time}  ${sample.nodes.length} nsqd  ${totals.topics} ${
+      totals.topics === 1 ? "topic" : "topics"
+    }  backlog ${totals.backlog}  ` +
     `${Math.round(totals.perSecond)} in/s`,
     ...sample.failures,
     Output.table(
@@ -125,7 +128,7 @@ export const top = Command.make(
       Flag.filterMap((text) => Result.getSuccess(GoDuration.parse(text)), () => "a duration such as 500ms or 2s"),
       Flag.optional
     ),
-    count: Flag.Int("count").pipe(
+    count: names.integer("count").pipe(
       Flag.withAlias("n"),
       Flag.withDescription("Print this many times, without a view, and end"),
       Flag.optional

@@ -64,6 +64,49 @@ describe("nsq", () => {
       assert.deepStrictEqual(failureOf(yield* run(["topic", "delete", "t", "-y"])), [1, "topic t does not exist"])
     }).pipe(Effect.provide(daemon)))
 
+  it.live("channel list prints the channels of all topics or of one, or JSON for programs", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        yield* printed("channel", "list"),
+        "no channels; consume to create one: nsq sub TOPIC CHANNEL"
+      )
+      for (const [topic, channel] of [["orders", "kitchen"], ["mail", "archive"]] as const) {
+        yield* run(["topic", "create", topic])
+        yield* run(["channel", "create", topic, channel])
+      }
+      yield* run(["pub", "orders", "a", "b"])
+      yield* run(["channel", "pause", "mail", "archive"])
+      assert.match(
+        yield* printed("channel", "list"),
+        /^TOPIC +CHANNEL +DEPTH .*\nmail +archive +0 .* paused\norders +kitchen +2 .*1$/
+      )
+      assert.deepStrictEqual(JSON.parse(yield* printed("channel", "list", "orders", "--json")), [{
+        topic: "orders",
+        channel: "kitchen",
+        depth: 2,
+        inFlight: 0,
+        deferred: 0,
+        clients: 0,
+        nodes: 1,
+        paused: false
+      }])
+    }).pipe(Effect.provide(daemon)))
+
+  it.live("a topic or a channel that does not exist is named by every command, with exit code 1", () =>
+    Effect.gen(function*() {
+      yield* run(["topic", "create", "t"])
+      const cases: ReadonlyArray<readonly [args: ReadonlyArray<string>, message: string]> = [
+        [["stat", "none"], "topic none does not exist"],
+        [["stat", "t", "none"], "channel t/none does not exist"],
+        [["channel", "list", "none"], "topic none does not exist"],
+        [["channel", "pause", "t", "none"], "channel t/none does not exist"],
+        [["channel", "create", "none", "c"], "topic none does not exist; create it first: nsq topic create none"],
+        [["peek", "none"], "topic none does not exist"],
+        [["seek", "t", "none", "end", "--yes"], "channel t/none does not exist"]
+      ]
+      for (const [args, message] of cases) assert.deepStrictEqual(failureOf(yield* run(args)), [1, message])
+    }).pipe(Effect.provide(daemon)))
+
   it.live("what would lose messages needs a confirmation, which says how many", () =>
     Effect.gen(function*() {
       yield* run(["pub", "t", "x", "y"])
@@ -94,6 +137,37 @@ describe("nsq", () => {
       assert.strictEqual(unknown.out, "")
       assert.match(unknown.err, /^nsq: Unknown subcommand "pbu" for "nsq"[^]*pub[^]*\nnsq --help lists/)
     }))
+
+  it.effect("an address without a port, a number that is none and an unknown check are refused before any request", () =>
+    Effect.gen(function*() {
+      for (
+        const [args, why] of [
+          [["stat", "--nsqd-http-address", "localhost"], /--nsqd-http-address: "localhost". Expected: <host>:<port>/],
+          [["pub", "t", "x", "--nsqd-tcp-address", "10.0.0.1"], /"10.0.0.1". Expected: <host>:<port>/],
+          [["sub", "t", "c", "--count", "many"], /--count: "many". Expected: a whole number/],
+          [["doctor", "--skip", "full-disc"], /--skip: "full-disc". Expected: .*"full-disk"/]
+        ] as const
+      ) {
+        const { err, out } = yield* runAlone(args)
+        assert.strictEqual(out, "")
+        assert.match(err, why)
+      }
+    }))
+
+  it.live("a daemon that is away, has an unknown name or is another one is an error with what to do", () =>
+    Effect.gen(function*() {
+      const { httpPort } = yield* Nsqd
+      const refused = "127.0.0.1:1: connection refused; start the daemon there, or name another cluster with " +
+        "--lookupd-http-address, --nsqd-http-address or --context"
+      assert.deepStrictEqual(failureOf(yield* runAlone(["stat", "--nsqd-http-address", "127.0.0.1:1"])), [1, refused])
+      const lookupd = yield* runAlone(["stat", "--lookupd-http-address", `127.0.0.1:${httpPort}`])
+      assert.match(failureOf(lookupd)?.[1] ?? "", /404 NOT_FOUND; check that it is the HTTP address of the daemon/)
+      const pub = yield* runAlone(["pub", "t", "x", "--nsqd-tcp-address", "127.0.0.1:1"])
+      assert.match(
+        failureOf(pub)?.[1] ?? "",
+        /no nsqd is connected: 127.0.0.1:1: connection refused; start nsqd there, or/
+      )
+    }).pipe(Effect.provide(daemon)))
 
   it.effect("help is on standard output where it is requested, and on standard error in place of a command", () =>
     Effect.gen(function*() {
@@ -157,7 +231,7 @@ describe("nsq", () => {
     Effect.gen(function*() {
       const unreachable = failureOf(yield* runAlone(["stat", "--nsqd-http-address=127.0.0.1:1"]))
       assert.deepStrictEqual(unreachable?.[0], 1)
-      assert.match(unreachable?.[1] ?? "", /ECONNREFUSED 127\.0\.0\.1:1/)
+      assert.match(unreachable?.[1] ?? "", /127\.0\.0\.1:1: connection refused/)
       assert.deepStrictEqual(failureOf(yield* runAlone(["sub", "t", "c", "--count", "0"])), [
         2,
         "--count must be at least 1"

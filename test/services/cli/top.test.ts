@@ -67,7 +67,7 @@ describe("nsq top", () => {
     Effect.gen(function*() {
       yield* run(["pub", "orders", "tea"])
       const { out } = yield* run(["top", "--count", "1"])
-      assert.match(out, /^\S+Z {2}1 nsqd {2}1 topics {2}backlog 1 {2}0 in\/s\nTOPIC .*\norders /)
+      assert.match(out, /^\S+Z {2}1 nsqd {2}1 topic {2}backlog 1 {2}0 in\/s\nTOPIC .*\norders /)
       const json = yield* run(["top", "--count", "2", "--interval", "100ms", "--json"])
       const samples = json.out.split("\n").map((line) => JSON.parse(line))
       assert.deepStrictEqual(samples.map(({ nsqds, topics }) => [nsqds, topics[0].topic]), [[1, "orders"], [

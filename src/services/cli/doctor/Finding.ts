@@ -3,11 +3,39 @@
 /** What is wrong: `error` for what loses messages or stops a daemon or its clients, `warning` for what may. */
 export type Severity = "error" | "warning"
 
+/** The names of the checks (docs/cli.md#doctor). */
+export const checks = [
+  "unreachable-nsqlookupd",
+  "unreachable-nsqd",
+  "unresolvable-address",
+  "dead-entry",
+  "unreachable-address",
+  "loopback-address",
+  "unhealthy-nsqd",
+  "missing-registration",
+  "clock-skew",
+  "version-mix",
+  "topic-without-channel",
+  "channel-without-consumer",
+  "insecure-listener",
+  "expiring-certificate",
+  "unreadable-certificate",
+  "invalid-options",
+  "contradicting-options",
+  "ineffective-options",
+  "unavailable-port",
+  "low-descriptor-limit",
+  "full-disk",
+  "slow-disk",
+  "damaged-data",
+  "unusable-data-directory"
+] as const
+
 /** A problem that a check has found. */
 export interface Finding {
   readonly severity: Severity
   /** The name of the check, for `--skip`. */
-  readonly check: string
+  readonly check: typeof checks[number]
   /** The daemon, topic, channel, file or directory. */
   readonly subject: string
   readonly cause: string

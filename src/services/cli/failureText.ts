@@ -1,0 +1,56 @@
+/**
+ * The texts of failed requests and connections for people: the address, the reason in the words of the operating system, and what to do.
+ */
+import { AdminError, HttpErrorReason } from "../admin/index.ts"
+import { ClientError } from "../client/index.ts"
+
+/** The errors of connections, by Node's code. */
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset by peer",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "network is unreachable",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "the name server does not respond",
+  ETIMEDOUT: "connection timed out"
+}
+
+const otherCluster = "--lookupd-http-address, --nsqd-http-address or --context"
+
+const remedies: Readonly<Record<string, string>> = {
+  ECONNREFUSED: `start the daemon there, or name another cluster with ${otherCluster}`,
+  ENOTFOUND: `correct the name, or name another cluster with ${otherCluster}`
+}
+
+const wrongPort =
+  "check that it is the HTTP address of the daemon that the flag names: 4151 of nsqd, 4161 of nsqlookupd"
+
+const withRemedy = (text: string, remedy: string | undefined): string =>
+  remedy === undefined ? text : `${text}; ${remedy}`
+
+/** A response in another form comes from another program, or from the port for TCP. */
+const ofRequest = (address: string, reason: HttpErrorReason): string | undefined =>
+  HttpErrorReason.$is("ConnectionFailure")(reason)
+    ? reason.code.startsWith("HPE_")
+      ? `${address}: it does not speak HTTP; ${wrongPort}`
+      : reasons[reason.code] === undefined
+      ? undefined
+      : withRemedy(`${address}: ${reasons[reason.code]}`, remedies[reason.code])
+    : undefined
+
+const ofAdmin = (error: AdminError): string => {
+  const { address, message, reason } = error
+  if (reason._tag === "RequestFailure") return ofRequest(address, reason.error.reason) ?? message
+  return reason._tag === "Refusal" && reason.status === 404 && reason.code === "NOT_FOUND"
+    ? `${message}; ${wrongPort}`
+    : message
+}
+
+/** Returns the text of an error. */
+export const of = (error: { readonly message: string }): string => {
+  if (error instanceof AdminError) return ofAdmin(error)
+  return error instanceof ClientError && error.reason._tag === "NoServer" &&
+      error.message.includes("connection refused")
+    ? `${error.message}; start nsqd there, or name another cluster with --nsqd-tcp-address, --lookupd-http-address or --context`
+    : error.message
+}
