@@ -13,7 +13,7 @@ const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf
 
 /** Messages of Node, of the operating system and of OpenSSL. */
 const ofOthers = [
-  "listen EADDRINUSE: address already in use",
+  "address already in use",
   "connect ECONNREFUSED",
   "connection refused",
   "no such file or directory",

@@ -110,7 +110,7 @@ describe("nsqd", () => {
     const missing = join(dataPath, "none.cfg")
     const { code, err } = await ended(`--config=${missing}`, "--log-level=fatal", "--log-prefix=mine ")
     assert.strictEqual(code, 1)
-    assert.match(err, line("FATAL", `failed to load config file ${missing} - ENOENT: .*\n$`))
+    assert.match(err, line("FATAL", `failed to load config file ${missing} - open .*: no such file or directory\n$`))
   })
 
   it("nsqd takes options from flags, environment and config file, in this order", async () => {
@@ -209,7 +209,7 @@ describe("nsqd", () => {
     const fatal = (why: string) => line("FATAL", `failed to instantiate nsqd - ${why}`)
     const missing = await ended("--tls-cert=/none.pem", "--tls-key=/none.key")
     assert.strictEqual(missing.code, 1)
-    assert.match(missing.err, fatal("failed to build TLS config - --tls-cert: ENOENT"))
+    assert.match(missing.err, fatal("failed to build TLS config - --tls-cert: open "))
     const policy = await ended("--tls-client-auth-policy=any", "--tls-cert=/none.pem", "--tls-key=/none.key")
     assert.strictEqual(policy.code, 1)
     assert.match(policy.err, fatal("failed to build TLS config - --tls-client-auth-policy must be require or"))

@@ -2,9 +2,10 @@
  * The contexts of `nsq`: named clusters with their addresses, TLS and secrets, in a TOML file
  * (docs/cli.md#contexts). Secrets are not in the file: `env:NAME` and `file:PATH` say where they are.
  */
-import { Config, Effect, FileSystem, Option, Path, Redacted, Schema } from "effect"
+import { Config, Effect, FileSystem, Option, Path, type PlatformError, Redacted, Schema } from "effect"
 import { parse } from "smol-toml"
 import type { ConnectionOptions } from "../client/index.ts"
+import * as SystemText from "../core/SystemText.ts"
 import { CliError, CliErrorReason } from "./CliError.ts"
 
 const Addresses = Schema.optionalKey(Schema.Array(Schema.String))
@@ -49,13 +50,17 @@ export const path = Effect.gen(function*() {
   return paths.join(directory, "nsq", "contexts.toml")
 }).pipe(Effect.mapError(({ message }) => invalid(message)))
 
+/** The error of a file that cannot be read, in the words of the operating system. */
+const unreadable = (file: string, { message, reason }: PlatformError.PlatformError): CliError =>
+  invalid(reason.cause === undefined ? message : SystemText.ofFile(file, reason.cause))
+
 /** Reads the file. Without a file there are no contexts. */
 export const load = Effect.gen(function*() {
   const files = yield* FileSystem.FileSystem
   const file = yield* path
   const exists = yield* Effect.orElseSucceed(files.exists(file), () => false)
   if (!exists) return {}
-  const text = yield* Effect.mapError(files.readFileString(file), ({ message }) => invalid(message))
+  const text = yield* Effect.mapError(files.readFileString(file), (error) => unreadable(file, error))
   const value = yield* Effect.try({
     try: () => parse(text),
     catch: (cause) => invalid(`${file}: ${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)}`)
@@ -74,13 +79,15 @@ export const find = (
   if (cluster !== undefined) return Effect.succeed(cluster)
   const known = Object.keys(contexts.contexts ?? {})
   return Effect.fail(invalid(
-    `no context "${wanted}"${known.length === 0 ? "; there are no contexts" : `; known: ${known.join(", ")}`}`
+    `no context "${wanted}"; ${
+      known.length === 0 ? "define it in the file of contexts (docs/cli.md#contexts)" : `known: ${known.join(", ")}`
+    }`
   ))
 }
 
 const readFile = Effect.fnUntraced(function*(file: string) {
   const files = yield* FileSystem.FileSystem
-  return yield* Effect.mapError(files.readFileString(file), ({ message }) => invalid(message))
+  return yield* Effect.mapError(files.readFileString(file), (error) => unreadable(file, error))
 })
 
 /** Reads a secret from where the context says it is. */

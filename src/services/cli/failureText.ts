@@ -22,6 +22,11 @@ const remedies: Readonly<Record<string, string>> = {
   ENOTFOUND: `correct the name, or name another cluster with ${otherCluster}`
 }
 
+const noServer =
+  "start nsqd there, or name another cluster with --nsqd-tcp-address, --lookupd-http-address or --context"
+
+const needsSecret = "set auth_secret in a context and name it with --context"
+
 const wrongPort =
   "check that it is the HTTP address of the daemon that the flag names: 4151 of nsqd, 4161 of nsqlookupd"
 
@@ -33,6 +38,8 @@ const ofRequest = (address: string, reason: HttpErrorReason): string | undefined
   HttpErrorReason.$is("ConnectionFailure")(reason)
     ? reason.code.startsWith("HPE_")
       ? `${address}: it does not speak HTTP; ${wrongPort}`
+      : reason.code === "EPROTO"
+      ? `${address}: it does not speak TLS; name it without https://, or give its address for HTTPS`
       : reasons[reason.code] === undefined
       ? undefined
       : withRemedy(`${address}: ${reasons[reason.code]}`, remedies[reason.code])
@@ -49,8 +56,10 @@ const ofAdmin = (error: AdminError): string => {
 /** Returns the text of an error. */
 export const of = (error: { readonly message: string }): string => {
   if (error instanceof AdminError) return ofAdmin(error)
-  return error instanceof ClientError && error.reason._tag === "NoServer" &&
-      error.message.includes("connection refused")
-    ? `${error.message}; start nsqd there, or name another cluster with --nsqd-tcp-address, --lookupd-http-address or --context`
-    : error.message
+  if (!(error instanceof ClientError)) return error.message
+  const { message, reason } = error
+  // nsqd requires a secret, and the client has none.
+  if (message.endsWith("Auth Required")) return withRemedy(message, needsSecret)
+  const isRefused = reason._tag === "NoServer" && message.includes("connection refused")
+  return withRemedy(message, isRefused ? noServer : undefined)
 }

@@ -21,13 +21,29 @@ export const isOpen = (address: string): boolean => {
   return split !== undefined && !isLoopback(split.host)
 }
 
-/** Logs one warning that lists the listeners without authentication that other machines can reach, if there are any. */
-export const warn = (unauthenticated: ReadonlyArray<Exposed>): Effect.Effect<void> => {
+/** Warns of an address without a port: it is a unix socket, but perhaps not meant to be one. */
+const warnOfMissingPorts = (listeners: ReadonlyArray<Exposed>): Effect.Effect<void> =>
+  Effect.forEach(
+    listeners.filter(({ address }) => splitAddress(address) === undefined && !address.includes("/")),
+    ({ address, name }) =>
+      Effect.logWarning(
+        `${address} (${name}) has no port, so it is a unix socket in the working directory; ` +
+          `write ./${address} for a socket, <addr>:<port> for a port`
+      ),
+    { discard: true }
+  )
+
+/**
+ * Logs one warning that lists the listeners without authentication that other machines can reach, if there are any, and one for each
+ * address that is a unix socket although it does not look like a path.
+ */
+export const warn = Effect.fnUntraced(function*(unauthenticated: ReadonlyArray<Exposed>) {
+  yield* warnOfMissingPorts(unauthenticated)
   const open = unauthenticated.filter(({ address }) => isOpen(address))
-  if (open.length === 0) return Effect.void
+  if (open.length === 0) return
   const listed = open.map(({ address, name }) => `${address} (${name})`).join(", ")
-  return Effect.logWarning(
+  yield* Effect.logWarning(
     `no authentication on ${listed}: every machine that reaches it has full access; ` +
       "listen on 127.0.0.1, or see docs/security.md"
   )
-}
+})

@@ -3,6 +3,7 @@
  */
 import { Deferred, Effect } from "effect"
 import type * as Net from "node:net"
+import * as SystemText from "../core/SystemText.ts"
 import { InheritedSockets, type ListenerName } from "./InheritedSockets.ts"
 import { listenFailure, type NetError } from "./NetError.ts"
 import { joinAddress, type Listener, splitAddress } from "./Transport.ts"
@@ -19,6 +20,27 @@ const optionsOf = (address: string): Net.ListenOptions => {
 }
 
 const maxPort = 65_535
+
+/** What to do about an address that cannot be listened on, by Node's code of the error. */
+const remedies: Readonly<Record<string, string>> = {
+  EACCES: "; only root can listen on most ports below 1024: choose another port or directory",
+  EADDRINUSE: "; end the process that listens there, or choose another address",
+  EADDRNOTAVAIL: "; choose an address of this machine",
+  ENOTFOUND: "; choose an address of this machine, or a name that has one"
+}
+
+/** Returns why an address cannot be listened on, in Go's form, and what to do. */
+const reasonOf = (address: string, error: NodeJS.ErrnoException): Error => {
+  const { code = "", syscall } = error
+  const text = SystemText.textOf(error)
+  const network = splitAddress(address) === undefined ? "unix" : "tcp"
+  const failure = syscall === "getaddrinfo"
+    ? `listen ${network}: ${SystemText.ofLookup(splitAddress(address)?.host ?? address, error)}`
+    : syscall === "listen" || syscall === "bind"
+    ? `listen ${network} ${address}: bind: ${text}`
+    : error.message
+  return new Error(`${failure}${remedies[code] ?? ""}`, { cause: error })
+}
 
 const listenerOf = (server: Net.Server, address: string, broken: Listener["broken"]): Listener => {
   const bound = server.address()
@@ -45,7 +67,7 @@ export const bind = Effect.fnUntraced(function*(server: Net.Server, address: str
     server.once("close", () => breakWith(new Error("the listener was closed")))
   }
   return yield* Effect.callback<Listener, NetError>((resume) => {
-    const fail = (cause: Error): void => resume(Effect.fail(listenFailure(address, cause)))
+    const fail = (error: Error): void => resume(Effect.fail(listenFailure(address, reasonOf(address, error))))
     server.once("error", fail)
     server.listen(inherited === undefined ? optionsOf(address) : { fd: inherited }, () => {
       server.off("error", fail)

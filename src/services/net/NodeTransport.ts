@@ -5,7 +5,7 @@
  */
 import { Effect, FiberSet, Layer, type Scope } from "effect"
 import * as Net from "node:net"
-import { getSystemErrorMessage } from "node:util"
+import * as SystemText from "../core/SystemText.ts"
 import { connectFailure, type NetError } from "./NetError.ts"
 import * as NetListener from "./NetListener.ts"
 import { isSupported, SharedInput } from "./SharedInput.ts"
@@ -20,9 +20,9 @@ const serverOptions: Net.ServerOpts = {
   keepAliveInitialDelay: 15_000
 }
 
-/** Returns the operating system's error text, without the parts of Node's message that the error contains already. */
-const reasonOf = (error: NodeJS.ErrnoException): string =>
-  error.errno === undefined ? error.code ?? error.message : getSystemErrorMessage(error.errno)
+/** Returns why an address cannot be connected to. Without a port it would be the path of a socket; paths have a slash mostly. */
+const reasonOf = (address: string, error: NodeJS.ErrnoException): string =>
+  error.code === "ENOENT" && !address.includes("/") ? "missing port in address" : SystemText.textOf(error)
 
 /** A socket of this side, and its input. */
 interface Dialed {
@@ -37,7 +37,7 @@ const dial = (address: string): Effect.Effect<Dialed, NetError> =>
     const input = isSupported ? new SharedInput() : undefined
     const onread = input === undefined ? {} : { onread: input.onread }
     const socket = Net.connect({ ...where, allowHalfOpen: true, noDelay: true, ...onread })
-    const failed = (error: Error): void => resume(Effect.fail(connectFailure(address, reasonOf(error))))
+    const failed = (error: Error): void => resume(Effect.fail(connectFailure(address, reasonOf(address, error))))
     socket.once("error", failed)
     socket.once("connect", () => {
       socket.off("error", failed)

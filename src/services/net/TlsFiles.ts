@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import type { SecureContextOptions } from "node:tls"
+import * as SystemText from "../core/SystemText.ts"
 import type { TlsVersion } from "../options/OptionKind.ts"
 import { invalidTlsConfig, type NetError, textOf } from "./NetError.ts"
 import * as Trust from "./Trust.ts"
@@ -26,7 +27,7 @@ export interface TlsSettings {
 const read = (flag: string, path: string): Effect.Effect<string, NetError> =>
   Effect.tryPromise({
     try: () => readFile(path, "utf8"),
-    catch: (cause) => invalidTlsConfig(`${flag}: ${textOf(cause)}`)
+    catch: (cause) => invalidTlsConfig(`${flag}: ${SystemText.ofFile(path, cause)}`)
   })
 
 /** Reads the certificates of a bundle; fails if it contains no certificate. */

@@ -9,6 +9,7 @@ import { lookup } from "node:dns/promises"
 import { readFile } from "node:fs/promises"
 import type { SecureContext, SecureContextOptions } from "node:tls"
 import { maskedWebhook } from "../core/Masked.ts"
+import * as SystemText from "../core/SystemText.ts"
 import type { ClientTls } from "../http/HttpClients.ts"
 import * as DaemonNetworks from "../net/DaemonNetworks.ts"
 import { splitAddress } from "../net/Transport.ts"
@@ -36,7 +37,7 @@ const messageOf = (cause: unknown): string => cause instanceof Error ? cause.mes
 const read = (path: string, problem: string): Effect.Effect<string, OptionsError> =>
   Effect.tryPromise({
     try: () => readFile(path, "utf8"),
-    catch: (cause) => refusedValue(`${problem} - ${messageOf(cause)}`)
+    catch: (cause) => refusedValue(`${problem} - ${SystemText.ofFile(path, cause)}`)
   })
 
 const makeSecureContext = async (options: SecureContextOptions): Promise<SecureContext> =>
@@ -82,7 +83,7 @@ const resolve = Effect.fnUntraced(function*(flag: string, address: string): Effe
   if (parts.host === "") return
   yield* Effect.tryPromise({
     try: () => lookup(parts.host),
-    catch: (cause) => failed(messageOf(cause))
+    catch: (cause) => failed(SystemText.ofLookup(parts.host, cause))
   })
 })
 

@@ -4,6 +4,7 @@
  */
 import { Effect, Result, Struct } from "effect"
 import { readFile } from "node:fs/promises"
+import * as SystemText from "../core/SystemText.ts"
 import type { LogFormat } from "./LogOptions.ts"
 import { type InvalidText, invalidText } from "./OptionKind.ts"
 import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
@@ -116,7 +117,7 @@ export const load = Effect.fnUntraced(function*<Options extends object>(
 ): Effect.fn.Return<Settings<Options>, OptionsError> {
   const text = yield* Effect.tryPromise({
     try: () => readFile(source.path, "utf8"),
-    catch: (cause) => errorOf(source, firstLine(cause))
+    catch: (cause) => errorOf(source, SystemText.ofFile(source.path, cause))
   })
   const settings = decode(table, yield* parse(source, text), source.unused)
   return yield* Effect.mapError(Effect.fromResult(settings), ({ reason }) => errorOf(source, reason))

@@ -7,6 +7,7 @@ import { Duration, Effect, Redacted, Result } from "effect"
 import { readFile } from "node:fs/promises"
 import type { ConnectionOptions, ConsumerOptions, TlsOptions } from "../client/index.ts"
 import * as GoDuration from "../core/GoDuration.ts"
+import * as SystemText from "../core/SystemText.ts"
 import * as Kind from "../options/OptionKind.ts"
 import { invalidOption, type ToolError } from "./ToolError.ts"
 
@@ -150,7 +151,7 @@ const defined = <Fields extends object>(fields: Fields): { [K in keyof Fields]?:
 const readPem = (path: string | undefined): Effect.Effect<Buffer | undefined, ToolError> =>
   path === undefined || path === ""
     ? Effect.undefined
-    : Effect.tryPromise({ try: () => readFile(path), catch: (error) => invalidOption(String(error)) })
+    : Effect.tryPromise({ try: () => readFile(path), catch: (error) => invalidOption(SystemText.ofFile(path, error)) })
 
 const tlsVersions = {
   "ssl3.0": "TLSv1",

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Queue } from "effect"
+import { Nsqd } from "../../../src/services/nsqd/Nsqd.ts"
 import { fixedPort } from "../net/fixedPort.ts"
 import { daemon, daemonWith, failureOf, run, runAlone } from "./cli.ts"
 
@@ -138,7 +139,7 @@ describe("nsq", () => {
       assert.match(unknown.err, /^nsq: Unknown subcommand "pbu" for "nsq"[^]*pub[^]*\nnsq --help lists/)
     }))
 
-  it.effect("an address without a port, a number that is none and an unknown check are refused before any request", () =>
+  it.effect("an address without a port, text in place of a number and an unknown check are refused before any request", () =>
     Effect.gen(function*() {
       for (
         const [args, why] of [
@@ -224,7 +225,10 @@ describe("nsq", () => {
     Effect.gen(function*() {
       const [code, message = ""] = failureOf(yield* run(["sub", "t", "c"])) ?? []
       assert.strictEqual(code, 1)
-      assert.match(message, /^127\.0\.0\.1:\d+: Auth Required$/)
+      assert.match(
+        message,
+        /^127\.0\.0\.1:\d+: Auth Required; set auth_secret in a context and name it with --context$/
+      )
     }).pipe(Effect.provide(daemonWith({ authHttpAddresses: ["127.0.0.1:1"] }))))
 
   it.live("a daemon that cannot be reached, and input that is not valid, have different exit codes", () =>

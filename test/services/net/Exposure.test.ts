@@ -23,6 +23,14 @@ describe("A listener without authentication", () => {
       ])
     }))
 
+  it.effect("an address with neither a port nor a slash is warned of: it is a unix socket", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* warnings([{ name: "TCP", address: "nsqd-1" }]), [
+        "nsqd-1 (TCP) has no port, so it is a unix socket in the working directory; " +
+        "write ./nsqd-1 for a socket, <addr>:<port> for a port"
+      ])
+    }))
+
   it.effect("a listener that only this machine can reach causes no warning", () =>
     Effect.gen(function*() {
       const here = ["127.0.0.1:4150", "127.9.9.9:1", "[::1]:4150", "localhost:4150", "/run/nsqd.sock"]

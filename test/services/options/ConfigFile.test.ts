@@ -183,7 +183,7 @@ describe("ConfigFile", () => {
       const { message, reason } = yield* Effect.flip(
         ConfigFile.load(NsqdOptions.table, { path, unused: new Set(), logFormat: "json" })
       )
-      const description = `ENOENT: no such file or directory, open '${path}'`
+      const description = `open ${path}: no such file or directory`
       assert.deepStrictEqual(reason, OptionsErrorReason.InvalidConfigFile({ path, description, logFormat: "json" }))
       assert.strictEqual(message, `failed to load config file ${path} - ${description}`)
     }))

@@ -121,7 +121,7 @@ describe("DaemonOptions", () => {
       )
       assert.strictEqual(
         yield* message({ DEMO_CONFIG: "/does/not/exist" }),
-        "failed to load config file /does/not/exist - ENOENT: no such file or directory, open '/does/not/exist'"
+        "failed to load config file /does/not/exist - open /does/not/exist: no such file or directory"
       )
     }))
 

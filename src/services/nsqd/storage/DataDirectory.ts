@@ -8,7 +8,7 @@
 import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
-import { getSystemErrorMessage } from "node:util"
+import * as SystemText from "../../core/SystemText.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
 
 const failed = (description: string, isInUse = false) =>
@@ -25,13 +25,22 @@ const O_EXLOCK = 0x20
 const O_NONBLOCK = 0x4
 const locksOnOpen = process.platform === "darwin" || process.platform.endsWith("bsd")
 
+/** What to do about a directory that cannot be opened, by Node's code of the error. */
+const remedies: Readonly<Record<string, string>> = {
+  EACCES: "; use --data-path as its owner, or choose another directory",
+  ENOENT: "; create the directory, or choose another --data-path",
+  ENOTDIR: "; choose a directory as --data-path"
+}
+
 const openDirectory = (directory: string): Effect.Effect<number, StorageError> =>
   Effect.callback((resume) => {
     const flags = Fs.constants.O_RDONLY | (locksOnOpen ? O_EXLOCK | O_NONBLOCK : Fs.constants.O_DIRECTORY)
     Fs.open(directory, flags, (error, fd) => {
       if (error === null) return resume(Effect.succeed(fd))
-      const text = error.errno === undefined ? error.message : getSystemErrorMessage(error.errno)
-      resume(error.code === "EAGAIN" ? inUse(directory) : failed(`open ${directory}: ${text}`))
+      const remedy = remedies[error.code ?? ""] ?? ""
+      resume(
+        error.code === "EAGAIN" ? inUse(directory) : failed(`open ${directory}: ${SystemText.textOf(error)}${remedy}`)
+      )
     })
   })
 

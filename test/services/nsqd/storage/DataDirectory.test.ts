@@ -24,6 +24,9 @@ describe("the lock on the data directory", () => {
   it.live("locking a missing data directory fails", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Effect.scoped(DataDirectory.lock("/no/such/directory")))
-      assert.match(error.message, /^failed to lock data-path: open \/no\/such\/directory: no such file or directory$/)
+      assert.match(
+        error.message,
+        /^failed to lock data-path: open \/no\/such\/directory: no such file or directory; create the directory, or choose another --data-path$/
+      )
     }))
 })
