@@ -44,7 +44,14 @@ const manPages = (time: number): ReadonlyArray<Entry> => [
   ...programs.map((program) => zipped(`usr/share/man/man1/${program.name}.1`, pageOf(program, names, version, time))),
   zipped(
     "usr/share/man/man1/nsq.1",
-    pageOfHelp("nsq", "works on nsqds and their clusters", nsq("--help"), version, time)
+    pageOfHelp(
+      "nsq",
+      "works on nsqds and their clusters",
+      nsq("--help"),
+      names.filter((name) => name !== "nsq"),
+      version,
+      time
+    )
   )
 ]
 

@@ -69,6 +69,35 @@ export const pageOf = (program: Program, others: ReadonlyArray<string>, version:
   ].join("\n")
 }
 
-/** Returns the page of a program that describes itself with `--help`. */
-export const pageOfHelp = (name: string, summary: string, help: string, version: string, time: number): string =>
-  [...head(name, summary, version, time), ".SH DESCRIPTION", ".nf", roff(help.trimEnd()), ".fi", ""].join("\n")
+/** Exit codes of `nsq`, as in docs/cli.md. */
+const exitStatus = [
+  ["0", "done"],
+  ["1", "a daemon refused or cannot be reached, or a topic or channel does not exist"],
+  ["2", "an argument, a flag or the file of contexts is not valid"],
+  ["3", "the command would lose messages and was not confirmed"],
+  ["4", "a check has found something"]
+] as const
+
+/** Returns the page of `nsq`, which describes itself with `--help`: each heading of that is a section. */
+export const pageOfHelp = (
+  name: string,
+  summary: string,
+  help: string,
+  others: ReadonlyArray<string>,
+  version: string,
+  time: number
+): string =>
+  [
+    ...head(name, summary, version, time),
+    ...help.trim().split("\n").flatMap((line) =>
+      /^[A-Z][A-Z ]+$/.test(line) ? [".fi", `.SH ${line}`, ".nf"] : [roff(line.replace(/^ {2}/, ""))]
+    ),
+    ".fi",
+    ".PP",
+    `\\fB${name}\\fR \\fIsubcommand\\fR \\fB\\-\\-help\\fR lists the flags of a subcommand, with examples.`,
+    ".SH EXIT STATUS",
+    ...exitStatus.flatMap(([code, meaning]) => [".TP", code, roff(meaning)]),
+    ".SH SEE ALSO",
+    others.map((other) => `\\fB${roff(other)}\\fR(1)`).join(",\n"),
+    ""
+  ].join("\n")

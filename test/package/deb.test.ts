@@ -140,6 +140,9 @@ describe.skipIf(!isBuilt || !isInstalled("dpkg-deb"))("the package for Debian", 
       })
       assert.strictEqual(stderr, "", name)
       assert.include(stdout, name)
+      const sections = Array.from(stdout.matchAll(/^\S.*$/gm), ([section]) => section.trim()).slice(1, -1)
+      assert.deepStrictEqual(sections, [...new Set(sections)])
+      assert.includeMembers(sections, ["NAME", name === "nsq" ? "USAGE" : "SYNOPSIS", "SEE ALSO"])
     }
   })
 

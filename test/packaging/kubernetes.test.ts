@@ -117,6 +117,8 @@ describe("the Helm chart", () => {
     for (const text of ["storageClassName: fast", "NSQD_SNAPPY", `disk: "ssd"`, `{"name":"key"}`]) {
       assert.include(changed, text)
     }
+    const [drained] = workloadOf(render("nsqd.yaml", { nsqd: { drainSeconds: 30 } })).spec.template.spec.containers
+    assert.includeMembers([...drained.args], ["--drain-on-term", "--drain-timeout=30s"])
     assert.deepStrictEqual(documents(render("podmonitor.yaml", { podMonitor: { enabled: false } })), [])
     assert.include(render("podmonitor.yaml", { podMonitor: { labels: { team: "queues" } } }), `team: "queues"`)
   })
