@@ -54,6 +54,20 @@ const hintOf = (program: string, flag: string): Effect.Effect<ReadonlyArray<stri
     return hint === undefined ? [] : [hint]
   })
 
+/** The forms of values that Go only calls a parse error, by the name of the value in the usage text. */
+const forms: Readonly<Record<string, string>> = {
+  duration: "a duration such as 90s or 1h30m",
+  int: "a whole number"
+}
+
+/** Returns the error of a command line again, for below the usage text, which is longer than a screen; with the form of the value. */
+const again = (program: string, message: string, usage: string): string => {
+  const flag = /for flag -(\S+): parse error$/.exec(message)?.[1]
+  const placeholder = flag === undefined ? undefined : new RegExp(`^ {2}-${flag} (\\w+)$`, "m").exec(usage)?.[1]
+  const form = forms[placeholder ?? ""]
+  return `${program}: ${message}${form === undefined ? "" : `; give ${form}`}`
+}
+
 /** Returns the time in the form of Go's `log`. */
 export const goTime = (): string =>
   NsqLogger.formatTime(BigInt(Date.now()) * 1_000_000n).slice(0, "YYYY/MM/DD HH:MM:SS".length)
@@ -79,10 +93,10 @@ export const printReason = (
     case "UnknownFlag":
       return Effect.flatMap(
         hintOf(name, reason.name),
-        (hint) => Effect.as(printError([message, usage().trimEnd(), ...hint].join("\n")), 2)
+        ([hint = again(name, message, "")]) => Effect.as(printError([message, usage().trimEnd(), hint].join("\n")), 2)
       )
     case "InvalidCommandLine":
-      return Effect.as(printError(`${message}\n${usage()}`), 2)
+      return Effect.as(printError([message, usage().trimEnd(), again(name, message, usage())].join("\n")), 2)
     case "InvalidItem":
     case "RefusedValue":
       return Effect.as(printError(`${goTime()} ${message}`), 1)

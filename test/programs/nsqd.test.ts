@@ -88,10 +88,20 @@ describe("nsqd", () => {
     const misspelt = await ended("--mem-queue-sise=5")
     assert.strictEqual(misspelt.code, 2)
     assert.match(misspelt.err, /\nnsqd: did you mean -mem-queue-size\?\n$/)
+    const last = async (...args: ReadonlyArray<string>) => (await ended(...args)).err.trimEnd().split("\n").at(-1)
+    assert.strictEqual(await last("--zzz"), "nsqd: flag provided but not defined: -zzz")
+    assert.strictEqual(
+      await last("--mem-queue-size=-5"),
+      "nsqd: invalid value \"-5\" for flag -mem-queue-size: must be at least 0"
+    )
+    assert.strictEqual(
+      await last("--msg-timeout=5"),
+      "nsqd: invalid value \"5\" for flag -msg-timeout: parse error; give a duration such as 90s or 1h30m"
+    )
     const { code, err } = await ended("--lookupd-http-address=127.0.0.1:4161")
     assert.strictEqual(code, 2)
     assert.match(err, /\nnsqd: -lookupd-http-address is a flag of nsqadmin, .*; did you mean -lookupd-tcp-address\?\n$/)
-  })
+  }, 60_000)
 
   it("nsqd exits with 1 for a percentile that is not a number", async () => {
     const { code, err } = await ended("--e2e-processing-latency-percentile=abc")

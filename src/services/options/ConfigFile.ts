@@ -5,6 +5,7 @@
 import { Effect, Result, Struct } from "effect"
 import { readFile } from "node:fs/promises"
 import * as SystemText from "../core/SystemText.ts"
+import { closest } from "./FlagHint.ts"
 import type { LogFormat } from "./LogOptions.ts"
 import { type InvalidText, invalidText } from "./OptionKind.ts"
 import { OptionsError, OptionsErrorReason } from "./OptionsError.ts"
@@ -30,6 +31,11 @@ const wrongValue = (key: string, value: unknown, reason: string): string =>
   parsedFirst.has(key)
     ? `failed parsing ${key} ${describe(value)} - ${reason}`
     : `failed to coerce value ${describe(value)} for ${key} - ${reason}`
+
+const unknownKey = (key: string, known: Iterable<string>): string => {
+  const similar = closest(key.replaceAll("-", "_").toLowerCase(), known)
+  return `unknown key ${JSON.stringify(key)}${similar === undefined ? "" : `; did you mean ${similar}?`}`
+}
 
 /** Indexes the options by each name that a file may use. Names are compared with underscores in place of dashes. */
 const fieldsByName = <Options extends object>(table: OptionTable.OptionTable<Options>) => {
@@ -62,7 +68,7 @@ export const decode = <Options extends object>(
     const former = formerly.get(name)
     const field = byKey.get(name) ?? former ?? byFlag.get(name)
     if (field === undefined) {
-      if (!unused.has(name)) return Result.fail(invalidText(`unknown key ${JSON.stringify(key)}`))
+      if (!unused.has(name)) return Result.fail(invalidText(unknownKey(key, byKey.keys())))
       warnings.push(`${key} in the config file is deprecated and has no effect`)
       continue
     }

@@ -153,11 +153,20 @@ describe("ConfigFile", () => {
 
   it.effect("an unknown key is an error that names the key", () =>
     Effect.gen(function*() {
-      assert.strictEqual(yield* refusal("mem_queue_sise = 1"), "unknown key \"mem_queue_sise\"")
-      assert.strictEqual(yield* refusal("MEM_QUEUE_SIZE = 1"), "unknown key \"MEM_QUEUE_SIZE\"")
+      assert.strictEqual(
+        yield* refusal("mem_queue_sise = 1"),
+        "unknown key \"mem_queue_sise\"; did you mean mem_queue_size?"
+      )
+      assert.strictEqual(
+        yield* refusal("MEM_QUEUE_SIZE = 1"),
+        "unknown key \"MEM_QUEUE_SIZE\"; did you mean mem_queue_size?"
+      )
       assert.strictEqual(yield* refusal("[section]\nmem_queue_size = 1"), "unknown key \"section\"")
       assert.strictEqual(yield* refusal("__proto__ = 1"), "unknown key \"__proto__\"")
-      assert.strictEqual(yield* refusal("mem-queue-sise = 1"), "unknown key \"mem-queue-sise\"")
+      assert.strictEqual(
+        yield* refusal("mem-queue-sise = 1"),
+        "unknown key \"mem-queue-sise\"; did you mean mem_queue_size?"
+      )
     }))
 
   it.effect("deprecated keys are accepted with a warning", () =>

@@ -89,8 +89,10 @@ export const importDirectory = Effect.fnUntraced(function*(
 })
 
 /** Returns the result as text: a line per topic and channel, and the sum. */
-export const toText = ({ dataPath, holdings }: ImportResult): string =>
-  [
+export const toText = ({ dataPath, holdings }: ImportResult): string => {
+  const count = new Set(holdings.map(({ topic }) => topic)).size
+  return [
     ...holdings.map((holding) => `${nameOf(holding)}  messages ${holding.messages}`),
-    `${dataPath} has ${new Set(holdings.map(({ topic }) => topic)).size} more topics with a log`
+    `${dataPath} has ${count} more ${count === 1 ? "topic" : "topics"} with a log`
   ].join("\n")
+}
