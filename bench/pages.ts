@@ -174,24 +174,28 @@ interface TraceEvent {
   /** Microseconds. */
   readonly dur?: number
   readonly tdur?: number
-  readonly args?: { readonly name?: string }
+  readonly args?: { readonly name?: string; readonly data?: { readonly url?: string } }
 }
 
-/** Collects the tasks of the main thread of the page. */
-const traceTasks = async (session: CDPSession): Promise<() => Promise<Pair>> => {
+/** Collects the tasks of the main thread of the page at `base`. The browser has pages of its own, also without a window. */
+const traceTasks = async (session: CDPSession, base: string): Promise<() => Promise<Pair>> => {
   const events: Array<TraceEvent> = []
   session.on("Tracing.dataCollected", ({ value }) => events.push(...value as unknown as ReadonlyArray<TraceEvent>))
   await session.send("Tracing.start", {
-    traceConfig: { includedCategories: ["disabled-by-default-devtools.timeline", "__metadata"] },
+    traceConfig: { includedCategories: ["disabled-by-default-devtools.timeline", "devtools.timeline", "__metadata"] },
     transferMode: "ReportEvents"
   })
   return async () => {
     const complete = new Promise((resolve) => session.once("Tracing.tracingComplete", resolve))
     await session.send("Tracing.end")
     await complete
+    const processes = new Set(
+      events.filter(({ args }) => args?.data?.url?.startsWith(base) === true).map(({ pid }) => pid)
+    )
     const threads = new Set(
-      events.filter(({ args, name }) => name === "thread_name" && args?.name === "CrRendererMain")
-        .map(({ pid, tid }) => `${pid} ${tid}`)
+      events.filter(({ args, name, pid }) =>
+        name === "thread_name" && args?.name === "CrRendererMain" && processes.has(pid)
+      ).map(({ pid, tid }) => `${pid} ${tid}`)
     )
     const tasks = events.filter(({ name, pid, tid }) => name === "RunTask" && threads.has(`${pid} ${tid}`))
     const longest = (of: (event: TraceEvent) => number | undefined): number =>
@@ -220,7 +224,7 @@ const measure = async (
       await session.send("Profiler.enable")
       await session.send("Profiler.start")
     }
-    const traced = await traceTasks(session)
+    const traced = await traceTasks(session, base)
     const [since, started] = [Date.now(), performance.now()]
     await page.goto(`${base}${path(node)}`)
     await content(page)
