@@ -3,12 +3,29 @@
  * prepends its base path.
  */
 import { fileURLToPath } from "node:url"
-import { defineConfig } from "vite"
+import { defineConfig, type Plugin } from "vite"
+
+/** Preloads all parts of the pages, which `main.ts` evaluates one after the other. */
+const preloadParts: Plugin = {
+  name: "preload-parts",
+  transformIndexHtml: {
+    order: "post",
+    handler: (html, { bundle = {} }) =>
+      Object.values(bundle)
+        .filter((file) => file.type === "chunk" && !html.includes(file.fileName))
+        .map(({ fileName }) => ({
+          tag: "link",
+          attrs: { rel: "modulepreload", href: `./${fileName}` },
+          injectTo: "head"
+        }))
+  }
+}
 
 export default defineConfig({
   root: fileURLToPath(new URL("src/web", import.meta.url)),
   base: "./",
   publicDir: false,
+  plugins: [preloadParts],
   resolve: {
     alias: [
       // @effect/atom-react still imports these modules by their names before Effect 4.1.

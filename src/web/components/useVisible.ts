@@ -15,7 +15,8 @@ export const useVisible = (rows: number, lines: number) => {
   const body = useRef<HTMLTableSectionElement>(null)
   const [isCard, setIsCard] = useState(cards.matches)
   const rowHeight = heightOf(isCard, lines)
-  const [range, setRange] = useState({ first: 0, end: Math.min(rows, 60) })
+  // The first rendering has what is visible at most; the margin follows.
+  const [range, setRange] = useState({ first: 0, end: Math.min(rows, Math.ceil(innerHeight / rowHeight)) })
   useEffect(() => {
     const change = () => setIsCard(cards.matches)
     cards.addEventListener("change", change)
@@ -32,7 +33,8 @@ export const useVisible = (rows: number, lines: number) => {
     const schedule = () => {
       if (frame === 0) frame = requestAnimationFrame(measure)
     }
-    measure()
+    // Not at once: the browser would have to compute the layout within the rendering of the list.
+    schedule()
     addEventListener("scroll", schedule, { passive: true })
     addEventListener("resize", schedule)
     return () => {

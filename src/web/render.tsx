@@ -2,8 +2,10 @@ import { StrictMode } from "react"
 import { createRoot } from "react-dom/client"
 import { App } from "./App.tsx"
 
-const root = document.getElementById("root")
-if (root !== null) {
+/** Renders the pages. */
+export const render = (): void => {
+  const root = document.getElementById("root")
+  if (root === null) return
   createRoot(root).render(
     <StrictMode>
       <App />
