@@ -8,6 +8,7 @@
 import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { StorageError } from "../disk/StorageError.ts"
+import type { IsOver } from "../log/TimeSearch.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { batchOf, type Carried, losesHeaders } from "./Carried.ts"
 import { type Deferrals, DeferredQueue } from "./DeferredQueue.ts"
@@ -97,7 +98,11 @@ export interface WaitingMessages {
    */
   readonly seek?: (sequence: number, begin: () => void) => Effect.Effect<void, StorageError>
   /** Finishes the next messages of the topic's log that are older; returns how many. See `LogHistory.finishBefore`. */
-  readonly dropBefore?: (before: (due: number) => number) => Effect.Effect<number, StorageError>
+  readonly dropBefore?: (before: (due: number) => number, isOver?: IsOver) => Effect.Effect<number, StorageError>
+  /** Whether messages of the topic's log wait to be read again, which `dropBefore` does not see. */
+  readonly hasReturned?: boolean
+  /** Whether messages of the topic's log may have headers. */
+  readonly hasHeaders?: boolean
   /** Finishes a message of the topic's log that waits or is deferred. */
   readonly drop?: (sequence: number) => Effect.Effect<boolean, StorageError>
   /** Lets a deferred message of the topic's log wait. */

@@ -218,7 +218,7 @@ const make = Effect.gen(function*() {
   yield* persistFirst
   yield* metadata.start
   yield* Effect.forkScoped(UnusedTopics.run(options, time, registry))
-  yield* PolicySweeps.fork(registry.topics, policies)
+  yield* PolicySweeps.fork(registry.topics, policies, surroundings.headersSeen)
 
   return Broker.of({
     startTime,

@@ -209,6 +209,7 @@ export class Channel {
   put(batch: MessageBatch, count: number): number {
     const { consumption } = this
     this.messages += count
+    if (batch.hasHeaders) this.policies.noteHeaders()
     if (batch.deferMillis > 0) {
       consumption.defer(batch, batch.deferMillis)
       return 1
@@ -242,6 +243,7 @@ export class Channel {
   /** The channel may read `count` more messages of its topic's log. */
   noteHanded(count: number): void {
     this.messages += count
+    if (this.consumption.backlog.hasHeaders === true) this.policies.noteHeaders()
     this.consumption.wake()
   }
 
@@ -336,6 +338,11 @@ export class Channel {
       return Effect.tap(backlog.seek(sequence, forget), () => Effect.sync(() => this.wake()))
     })
     return Effect.andThen(this.moved, seek)
+  }
+
+  /** Whether messages that wait may be expired. */
+  get mayExpire(): boolean {
+    return this.policies.mayExpire
   }
 
   /** Removes waiting messages whose time-to-live is over, also if no consumer is ready for them. Called periodically. */

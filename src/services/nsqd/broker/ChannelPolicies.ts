@@ -64,7 +64,7 @@ export class ChannelPolicies implements PolicyOwner {
   private trimming: Trimming | undefined
   /** Present while a limit of age applies. */
   private age: AgeLimit | undefined
-  /** Whether expired messages that wait are to become dead letters, also without a consumer. */
+  /** Whether expired messages that wait are to be read and removed, also without a consumer. */
   private isSweeping = false
   /** Present since the first dead letter. */
   private burial: Burial | undefined
@@ -199,11 +199,22 @@ export class ChannelPolicies implements PolicyOwner {
 
   // ---- time-to-live
 
+  /** Messages have headers, and may have a time-to-live of their own. */
+  noteHeaders(): void {
+    this.expiry.noteHeaders()
+    this.surroundings.headersSeen.note()
+  }
+
+  /** Whether messages that wait may be expired. */
+  get mayExpire(): boolean {
+    return this.expiry.isSwept
+  }
+
   /** Removes waiting messages whose time-to-live is over. */
   get removeExpired(): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
       const { expiry, messages, policy, surroundings: { time, turns } } = this
-      if (!expiry.isSwept || messages.exiting) return
+      if (!this.mayExpire || messages.exiting) return
       if (expiry.buries) {
         // Dead letters are read first, which only the worker does.
         this.isSweeping = true
@@ -216,16 +227,21 @@ export class ChannelPolicies implements PolicyOwner {
         yield* turns.next
       }
       // The policy, and the queue, may change while the log is read.
-      const before = (): number =>
-        messages.exiting || messages.moving !== undefined || policy.ttlMillis === 0 || expiry.buries
-          ? -Infinity
-          : Number(time.wallNanos() / 1_000_000n) - policy.ttlMillis
+      const isDropping = (): boolean => !messages.exiting && messages.moving === undefined && !expiry.buries
+      const now = (): number => Number(time.wallNanos() / 1_000_000n)
+      const before = (): number => isDropping() && policy.ttlMillis > 0 ? now() - policy.ttlMillis : -Infinity
+      const isOver = (frames: Buffer, position: number): boolean =>
+        isDropping() && expiry.isOwnOver(frames, position, now())
       const { backlog } = messages
-      if (backlog.dropBefore !== undefined) expiry.noteDropped(yield* backlog.dropBefore(before))
+      if (backlog.dropBefore !== undefined) expiry.noteDropped(yield* backlog.dropBefore(before, isOver))
+      // They are read first, which only the worker does.
+      if (backlog.hasReturned !== true) return
+      this.isSweeping = true
+      messages.wake()
     })
   }
 
-  /** Makes waiting messages dead letters whose time-to-live is over. */
+  /** Removes waiting messages whose time-to-live is over, and reads those that have to be read. */
   private get swept(): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const { expiry, messages, surroundings: { turns } } = this

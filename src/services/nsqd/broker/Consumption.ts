@@ -83,6 +83,7 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
     this.expiry = this.policies.expiry
     this.work = new Worker(workers, label, () => this.pass())
     this.waiting = makeBacklog(label, this.work)
+    this.noteHeadersOf(this.waiting)
     this.distribution = new Distribution(this.waiting, settings.topologyAware, random, this.expiry)
     this.outstanding = new Outstanding(label, this.members, this.waiting.deferred, alarms, turns, {
       room: () => this.room(),
@@ -158,6 +159,8 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
   enter(makeBacklog: MakeBacklog): void {
     const { label } = this.channel
     this.work = new Worker(this.workers, label, () => this.pass())
+    // The next one gets its messages.
+    this.noteHeadersOf(this.waiting)
     this.waiting = makeBacklog(label, this.work)
     this.distribution.use(this.waiting)
     this.outstanding.resume(this.waiting.deferred)
@@ -309,6 +312,10 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
   /** See `Outstanding.eachInFlight`. */
   eachInFlight(each: EachInFlight): Generator<void, void> {
     return this.outstanding.eachInFlight(each)
+  }
+
+  private noteHeadersOf({ hasHeaders }: WaitingMessages): void {
+    if (hasHeaders === true) this.policies.noteHeaders()
   }
 
   removeExpiredHeads(): void {

@@ -35,6 +35,7 @@ export class Expiry {
   private left = removalsPerTurn
   private now = 0
   private isHeld = false
+  private seesHeaders = false
 
   constructor(
     policy: Pick<ChannelPolicy, "buriesExpired" | "ttlMillis">,
@@ -50,9 +51,13 @@ export class Expiry {
   get count(): number {
     return this.dropped
   }
+  /** Messages have had headers: they may have a time-to-live of their own. */
+  noteHeaders(): void {
+    this.seesHeaders = true
+  }
   /** Whether waiting messages without a consumer are looked at. */
   get isSwept(): boolean {
-    return this.policy.ttlMillis > 0 || this.policy.buriesExpired
+    return this.policy.ttlMillis > 0 || this.policy.buriesExpired || this.seesHeaders
   }
   /** Whether expired messages become dead letters. */
   get buries(): boolean {
@@ -83,10 +88,15 @@ export class Expiry {
   /** Whether the message at `position` of the batch that `concerns` was called for is expired. */
   isExpired(frames: Buffer, position: number): boolean {
     const { ttlMillis } = this.policy
-    if (ttlMillis > 0 && frameMillis(frames, position) + ttlMillis <= this.now) return true
+    return (ttlMillis > 0 && frameMillis(frames, position) + ttlMillis <= this.now) ||
+      this.isOwnOver(frames, position, this.now)
+  }
+
+  /** Whether the message's own time-to-live is over at `now`, in ms since the Unix epoch. */
+  isOwnOver(frames: Buffer, position: number, now: number): boolean {
     const expires = headerValue(frameHeaders(frames, position), expiryHeader)
     // An empty value is not a number, but JavaScript's `Number` makes it 0.
-    return expires !== undefined && Number(expires) <= this.now && expires !== ""
+    return expires !== undefined && Number(expires) <= now && expires !== ""
   }
 
   /** Removes the first messages of the span, at the head of the queue, that are expired; `concerns` was called for its batch. */

@@ -10,6 +10,7 @@ import { isEphemeral } from "../../../protocol/client/Names.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "../log/ChannelLog.ts"
+import type { IsOver } from "../log/TimeSearch.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { NotStored, WaitingMessages } from "./Backlog.ts"
 import { batchOf, type Carried, nothing } from "./Carried.ts"
@@ -68,6 +69,12 @@ export class LogBacklog implements WaitingMessages {
   }
   get room(): number {
     return this.memQueueSize - this.memory.count
+  }
+  get hasReturned(): boolean {
+    return this.channel.hasReturned
+  }
+  get hasHeaders(): boolean {
+    return this.log.history.hasHeaders
   }
   get isLoaded(): boolean {
     return this.memory.count + this.fetched.count > 0
@@ -171,8 +178,8 @@ export class LogBacklog implements WaitingMessages {
     })
   }
 
-  dropBefore(before: (due: number) => number): Effect.Effect<number, StorageError> {
-    return this.log.history.finishBefore(this.channel, before)
+  dropBefore(before: (due: number) => number, isOver?: IsOver): Effect.Effect<number, StorageError> {
+    return this.log.history.finishBefore(this.channel, before, isOver)
   }
 
   drop(sequence: number): Effect.Effect<boolean, StorageError> {

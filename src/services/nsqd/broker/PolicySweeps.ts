@@ -1,12 +1,13 @@
 /**
  * What is done periodically for policies (docs/policies.md): expired messages are removed from channels without a ready consumer,
  * messages older than a limit of age are looked for, and the sizes of those from before the start. Each sweep runs only while a policy
- * concerns it.
+ * concerns it; that of expired messages also if some may have a time-to-live of their own.
  */
 import { Effect, PubSub, type Scope } from "effect"
 import type { Policy } from "../../../protocol/http/PoliciesResponse.ts"
 import type { Policies } from "../policies/Policies.ts"
 import type { Channel } from "./Channel.ts"
+import type { HeadersSeen } from "./HeadersSeen.ts"
 import type { Topic } from "./Topic.ts"
 
 /** What the sweeps need of a topic. */
@@ -16,6 +17,8 @@ interface Sweep {
   /** Between the end of one run and the begin of the next. */
   readonly every: `${number} seconds`
   readonly concerns: (policy: Policy) => boolean
+  /** Whether it also runs since there were messages with headers. */
+  readonly ofHeaders?: boolean
   readonly of: (topic: SweptTopic) => Effect.Effect<void>
 }
 
@@ -28,7 +31,8 @@ const removeExpired = ({ name, removeExpired, topic }: Channel): Effect.Effect<v
 const expiry: Sweep = {
   every: "5 seconds",
   concerns: ({ on_expired, ttl }) => ttl !== undefined || on_expired !== undefined,
-  of: ({ channels }) => Effect.forEach(channels, removeExpired, { discard: true })
+  ofHeaders: true,
+  of: ({ channels }) => Effect.forEach(channels.filter(({ mayExpire }) => mayExpire), removeExpired, { discard: true })
 }
 
 /** A limit of age is late by the time between two runs at most. */
@@ -76,16 +80,17 @@ type PoliciesInForce = Pick<Policies["Service"], "changes" | "list">
 const repeat = (
   topics: () => ReadonlyArray<SweptTopic>,
   policies: PoliciesInForce,
-  { concerns, every, of }: Sweep
+  headers: Pick<HeadersSeen, "any" | "wait">,
+  { concerns, every, of, ofHeaders = false }: Sweep
 ): Effect.Effect<never, never, Scope.Scope> =>
   Effect.gen(function*() {
     const changes = yield* PubSub.subscribe(policies.changes)
     while (true) {
-      if (policies.list().some(concerns)) {
+      if ((ofHeaders && headers.any) || policies.list().some(concerns)) {
         yield* Effect.forEach(topics(), (topic) => sweep(topic, of), { discard: true })
         yield* Effect.sleep(every)
       } else {
-        yield* PubSub.take(changes)
+        yield* ofHeaders ? Effect.raceFirst(PubSub.take(changes), headers.wait) : PubSub.take(changes)
       }
     }
   })
@@ -93,6 +98,9 @@ const repeat = (
 /** Forks the sweeps into the Scope. */
 export const fork = (
   topics: () => ReadonlyArray<SweptTopic>,
-  policies: PoliciesInForce
+  policies: PoliciesInForce,
+  headers: Pick<HeadersSeen, "any" | "wait">
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.forEach([expiry, age, sizes], (kind) => Effect.forkScoped(repeat(topics, policies, kind)), { discard: true })
+  Effect.forEach([expiry, age, sizes], (kind) => Effect.forkScoped(repeat(topics, policies, headers, kind)), {
+    discard: true
+  })

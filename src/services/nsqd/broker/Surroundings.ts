@@ -6,6 +6,7 @@ import * as Time from "../../core/Time.ts"
 import { Turns } from "../../core/Turns.ts"
 import { Alarms } from "./Alarms.ts"
 import { DeadLetters } from "./DeadLetters.ts"
+import { HeadersSeen } from "./HeadersSeen.ts"
 import { makePool, type WorkerPool } from "./Worker.ts"
 
 /** The services that topics and channels get from their broker. */
@@ -16,6 +17,7 @@ export interface Surroundings {
   readonly workers: WorkerPool
   readonly turns: Turns
   readonly deadLetters: DeadLetters
+  readonly headersSeen: HeadersSeen
 }
 
 /** The services of the environment, with the fiber of `Alarms`, which runs until the Scope closes. */
@@ -26,6 +28,7 @@ export const make: Effect.Effect<Surroundings, never, Scope.Scope> = Effect.gen(
     time,
     turns,
     deadLetters: new DeadLetters(),
+    headersSeen: new HeadersSeen(),
     random: yield* Random.Random,
     alarms: yield* Alarms.make(time, turns),
     workers: yield* makePool

@@ -103,6 +103,10 @@ export class ChannelLog {
   get deferredCount(): number {
     return this.table.count
   }
+  /** Whether messages wait that were read before, or were deferred. */
+  get hasReturned(): boolean {
+    return this.returned.count > 0
+  }
   /** The earliest due time of a deferred message, in ms since the Unix epoch; `Infinity` without deferred messages. */
   get earliestDue(): number {
     return this.table.earliest

@@ -32,18 +32,21 @@ export class LogHandover {
   private readonly recorder: StateRecorder
   private readonly host: HandoverHost
   private handedTo: number
+  /** Whether messages may have headers: some have them, or it is not known. */
+  hasHeaders: boolean
   private readonly lostAhead = new LostAhead()
   private isHeld: boolean
   /** Deferred messages that were not handed over yet; channels defer further ones when they read them. */
   private deferred: Array<DeferredRange>
 
-  constructor(host: HandoverHost, { deferred, end, handedTo, state }: RecoveredLog) {
+  constructor(host: HandoverHost, { deferred, end, handedTo, hasHeaders, state }: RecoveredLog) {
     this.host = host
     this.channels = host.channels
     this.commits = host.commits
     this.recorder = host.recorder
     this.isHeld = handedTo < end || state.heldFrom !== undefined || state.channels.length === 0
     this.handedTo = handedTo
+    this.hasHeaders = hasHeaders
     if (this.isHeld && state.heldFrom !== handedTo) this.recorder.changes.held(handedTo)
     this.deferred = deferred.filter(({ first }) => first >= handedTo).slice(0, deferredMost)
     for (const { from, to } of state.lostRanges) this.lostAhead.add(Math.max(from, handedTo), to)
@@ -77,9 +80,10 @@ export class LogHandover {
     return count
   }
 
-  /** Remembers which new messages are deferred, without their frames, which would stay in memory. */
-  noteDeferred(batches: ReadonlyArray<LogBatch>): void {
-    for (const { due, end, first } of batches) {
+  /** Remembers which new messages are deferred, without their frames, which would stay in memory, and whether any has headers. */
+  note(batches: ReadonlyArray<LogBatch>): void {
+    for (const { due, end, first, hasHeaders } of batches) {
+      if (hasHeaders) this.hasHeaders = true
       if (due > 0 && this.deferred.length < deferredMost) this.deferred.push({ due, end, first })
     }
   }

@@ -17,7 +17,7 @@ import { meanSize } from "./MeanSize.ts"
 import type { Retention, RetentionLimits } from "./Retention.ts"
 import type { Segment, Segments } from "./Segment.ts"
 import type { StateRecorder } from "./StateRecorder.ts"
-import { firstSince, sequenceAt } from "./TimeSearch.ts"
+import { firstSince, type IsOver, sequenceAt } from "./TimeSearch.ts"
 
 /** Bytes per read of messages that may all be young enough. */
 const finishBlockBytes = 64 * 1024
@@ -58,6 +58,11 @@ export class LogHistory {
     segments.forEachGap(gap)
     const { last } = segments
     if (last !== undefined && last.end < this.end) gap(last.end, this.end)
+  }
+
+  /** Whether messages may have headers: some have them, or it is not known. */
+  get hasHeaders(): boolean {
+    return this.host.handover.hasHeaders
   }
 
   /** Whether all channels have finished the message. */
@@ -116,16 +121,21 @@ export class LogHistory {
   /**
    * Finishes the messages that the channel would read next and that were accepted before the time that `before` returns, in ms since the
    * Unix epoch; returns how many. `before` is called for each record, with its due time or 0, because a policy may change, and the
-   * channel read on or be moved, while the log is read.
+   * channel read on or be moved, while the log is read. So are those with headers for which `isOver` returns true.
    */
-  finishBefore(channel: ChannelLog, before: (due: number) => number): Effect.Effect<number, StorageError> {
+  finishBefore(
+    channel: ChannelLog,
+    before: (due: number) => number,
+    isOver?: IsOver
+  ): Effect.Effect<number, StorageError> {
     const { handover } = this.host
     return Effect.suspend(() => {
       if (channel.cursor >= handover.handed) return Effect.succeed(0)
       let finished = 0
       const each: EachRecord = (header, frames) => {
         const from = Math.max(channel.cursor, header.first)
-        const to = Math.min(firstSince(header, frames, before(header.due)), handover.handed)
+        const ofHeaders = header.hasHeaders ? isOver : undefined
+        const to = Math.min(firstSince(header, frames, before(header.due), ofHeaders), handover.handed)
         const count = channel.waiting + channel.deferredCount
         channel.skip(from, to)
         finished += count - channel.waiting - channel.deferredCount

@@ -31,6 +31,8 @@ export interface RecoveredLog {
   readonly lost: ReadonlyArray<SequenceRange>
   /** The last message id; `undefined` without messages. */
   readonly lastIssued: IssuedId | undefined
+  /** Whether messages may have headers: some of the segment that was read have them, or there are other segments. */
+  readonly hasHeaders: boolean
   /** The deferred messages of the segment that was read and that were not handed over. */
   readonly deferred: ReadonlyArray<DeferredRange>
   /** What was logged. */
@@ -92,6 +94,7 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
         generations,
         lost: [],
         lastIssued: state.lastIssued,
+        hasHeaders: false,
         deferred: [],
         reports
       }
@@ -101,7 +104,7 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
     const waitsFromStart = isIncomplete || (state.heldFrom === undefined && state.channels.length === 0)
     const heldFrom = waitsFromStart ? firsts[0] : state.heldFrom
     const recovered = yield* recoverSegment(disk, last, epoch, heldFrom ?? Infinity)
-    const { deferred, end, holes, isTorn, size } = recovered
+    const { deferred, end, hasHeaders, holes, isTorn, size } = recovered
     if (isTorn) reports.push(`${last.path}: cut off an incomplete record at ${size}`)
     for (const { from, isDamage, to } of holes) {
       if (state.isLost(from, to)) continue
@@ -128,6 +131,7 @@ const readLog = (disk: Disk["Service"], directory: string): Effect.Effect<Recove
       state,
       generations,
       lost,
+      hasHeaders: hasHeaders || segments.all.length > 1,
       deferred,
       lastIssued: laterId(
         state.lastIssued,

@@ -47,6 +47,8 @@ export interface RecoveredSegment {
   readonly holes: ReadonlyArray<Hole>
   readonly lastId: IssuedId | undefined
   readonly deferred: ReadonlyArray<DeferredRange>
+  /** Whether a record has headers. */
+  readonly hasHeaders: boolean
   /** Whether an incomplete record follows; otherwise zeros do, or records of the file's earlier life. */
   readonly isTorn: boolean
 }
@@ -59,6 +61,7 @@ class Walk implements RecoveredSegment {
   size = 0
   readonly holes: Array<Hole> = []
   readonly deferred: Array<DeferredRange> = []
+  hasHeaders = false
   lastId: IssuedId | undefined
   private readonly segment: Segment
   private readonly epoch: number
@@ -120,11 +123,12 @@ class Walk implements RecoveredSegment {
     return first >= this.end && first < this.segment.end
   }
 
-  private keep({ count, due, durable, first }: LogHeader, position: number, end: number): void {
+  private keep({ count, due, durable, first, hasHeaders }: LogHeader, position: number, end: number): void {
     if (first > this.end) this.holes.push({ from: this.end, to: first, isDamage: durable > this.end })
     this.segment.note(first, position)
     this.end = first + count
     this.size = end
+    if (hasHeaders) this.hasHeaders = true
     if (due > 0 && first >= this.deferredFrom) this.deferred.push({ first, end: this.end, due })
     this.behind = undefined
     this.isZero = true

@@ -15,18 +15,23 @@ import type { Segment } from "./Segment.ts"
 /** Bytes per read of records: the distance of two entries of the index. */
 const blockBytes = 64 * 1024
 
+/** Whether the message at a position of the frames is passed over whatever its age. */
+export type IsOver = (frames: Buffer, position: number) => boolean
+
 /**
- * The sequence of the first message of a record that was accepted from `millis` on, or the one behind it. The time in its header is that
- * of its first message: the others were published while the commit before was written, or come from a disk queue. A damaged record
- * waits for the channel, which reports it.
+ * The sequence of the first message of a record that was accepted from `millis` on and is not over, or the one behind it. The time in its
+ * header is that of its first message: the others were published while the commit before was written, or come from a disk queue. A damaged
+ * record waits for the channel, which reports it.
  */
-export const firstSince = (header: LogHeader, frames: Buffer, millis: number): number => {
+export const firstSince = (header: LogHeader, frames: Buffer, millis: number, isOver?: IsOver): number => {
   const { acceptedAt, count, first } = header
-  if (acceptedAt >= millis) return first
+  if (acceptedAt >= millis && isOver === undefined) return first
   const starts = intactStarts(header, frames)
   if (starts === undefined) return first
+  const isDone = (position: number): boolean =>
+    frameMillis(frames, position) < millis || isOver?.(frames, position) === true
   let index = 0
-  while (index < count && frameMillis(frames, starts[index]!) < millis) index++
+  while (index < count && isDone(starts[index]!)) index++
   return first + index
 }
 

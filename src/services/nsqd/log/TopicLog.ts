@@ -247,7 +247,7 @@ export class TopicLog implements ChannelOwner {
   }
 
   private stored(batches: ReadonlyArray<LogBatch>): Effect.Effect<void> {
-    this.handover.noteDeferred(batches)
+    this.handover.note(batches)
     const { read } = this.channels
     if (read < Infinity) this.reading.keep(batches, read)
     else for (const batch of batches) batch.release(this.host.memory.buffers)

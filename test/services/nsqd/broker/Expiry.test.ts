@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { Broker, publish } from "../../../../src/broker.ts"
+import { Broker, joinBodies, publish, Publisher } from "../../../../src/broker.ts"
 import { messageKey } from "../../../../src/protocol/client/Message.ts"
+import { TopicName } from "../../../../src/protocol/client/Names.ts"
 import { Policies } from "../../../../src/services/nsqd/policies/Policies.ts"
 import { untilIdle } from "../../../../src/testing/index.ts"
 import * as durable from "./durable.ts"
@@ -82,6 +83,43 @@ for (const durability of ["memory", "synced"] as const) {
         }))
       }).pipe(Effect.scoped, Effect.provide(durable.layer)))
 
+    it.effect("drops deferred messages without a consumer when they are due and have expired meanwhile", () =>
+      Effect.gen(function*() {
+        const broker = yield* start
+        yield* broker.run(Effect.gen(function*() {
+          const { channel, recording, subscription } = yield* join("orders", "a", 1)
+          yield* send("orders", "requeued", "waiting")
+          yield* untilIdle
+          subscription.setReady(0)
+          subscription.requeue(messageKey(recording.take()[0]!.id), 15_000)
+          const { publish: put } = yield* Publisher
+          yield* put(TopicName.make("orders"), joinBodies([Buffer.from("deferred")]), 14_000) ?? Effect.void
+          yield* TestClock.adjust("30 seconds")
+          yield* untilIdle
+          assert.deepStrictEqual([channel.unfinished, channel.expiredCount], [0, 3])
+        }))
+      }).pipe(Effect.scoped, Effect.provide(durable.layer)))
+
+    it.effect("of a message drops it without a consumer and without a policy, at the head of a channel", () =>
+      Effect.gen(function*() {
+        const broker = yield* durable.start({ durability })
+        yield* broker.run(Effect.gen(function*() {
+          const channel = yield* channelOf("orders", "a")
+          const expires = String((yield* Clock.currentTimeMillis) + 3000)
+          for (const body of ["a", "b"]) {
+            yield* publish("orders", Buffer.from(body), { headers: { "nsq-expires": expires } })
+          }
+          yield* send("orders", "c")
+          yield* publish("orders", Buffer.from("d"), { headers: { "nsq-expires": expires } })
+          yield* untilIdle
+          assert.deepStrictEqual([channel.depth, channel.expiredCount], [4, 0])
+          yield* TestClock.adjust("9 seconds")
+          yield* untilIdle
+          assert.deepStrictEqual([channel.depth, channel.expiredCount], [2, 2])
+        }))
+        yield* broker.stop
+      }).pipe(Effect.provide(durable.layer)))
+
     it.effect("drops many expired messages in turns, and delivers what follows them", () =>
       Effect.gen(function*() {
         const broker = yield* start
@@ -98,6 +136,31 @@ for (const durability of ["memory", "synced"] as const) {
       }).pipe(Effect.scoped, Effect.provide(durable.layer)))
   })
 }
+
+describe("The time-to-live of a message in a log", () => {
+  for (const segmentSize of [16_384, 64 * 1024 * 1024]) {
+    it.effect(`drops it after a restart, without a consumer and without a policy (segments of ${segmentSize} bytes)`, () =>
+      Effect.gen(function*() {
+        const first = yield* durable.start({ segmentSize })
+        yield* first.run(Effect.gen(function*() {
+          yield* channelOf("orders", "a")
+          const expires = String((yield* Clock.currentTimeMillis) + 60_000)
+          yield* publish("orders", Buffer.from("short"), { headers: { "nsq-expires": expires } })
+          for (let i = 0; i < 5; i++) yield* send("orders", "x".repeat(10_000))
+        }))
+        yield* first.stop
+        const second = yield* durable.start({ segmentSize })
+        yield* second.run(Effect.gen(function*() {
+          const channel = yield* channelOf("orders", "a")
+          assert.strictEqual(channel.depth, 6)
+          yield* TestClock.adjust("70 seconds")
+          yield* untilIdle
+          assert.deepStrictEqual([channel.depth, channel.expiredCount], [5, 1])
+        }))
+        yield* second.stop
+      }).pipe(Effect.provide(durable.layer)))
+  }
+})
 
 describe("The time-to-live of messages that were moved into a log", () => {
   it.effect("drops only the expired ones of those that came from one disk queue together", () =>

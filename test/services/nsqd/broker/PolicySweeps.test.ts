@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, PubSub } from "effect"
 import { TestClock } from "effect/testing"
 import { TopicName } from "../../../../src/protocol/client/Names.ts"
+import { HeadersSeen } from "../../../../src/services/nsqd/broker/HeadersSeen.ts"
 import * as PolicySweeps from "../../../../src/services/nsqd/broker/PolicySweeps.ts"
 import { TopicPolicy } from "../../../../src/services/nsqd/policies/ResolvedPolicy.ts"
 
@@ -33,7 +34,10 @@ describe("PolicySweeps", () => {
         changes: yield* PubSub.unbounded<void>(),
         list: () => [{ match: "*", ttl: "1s", source: "config" as const }]
       }
-      yield* Effect.provide(PolicySweeps.fork(() => [broken, other], policies), Logger.layer([logger]))
+      yield* Effect.provide(
+        PolicySweeps.fork(() => [broken, other], policies, new HeadersSeen()),
+        Logger.layer([logger])
+      )
       yield* TestClock.adjust(0)
       assert.strictEqual(runs, 1)
       yield* TestClock.adjust("5 seconds")
