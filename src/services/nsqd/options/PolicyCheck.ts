@@ -146,6 +146,7 @@ export const fromText = (text: string): Result.Result<Policy, PolicyProblem> => 
     const name = part.slice(0, Math.max(0, at)).trim()
     const given = part.slice(at + 1).trim()
     if (at < 0) return refuse(part.trim() === "" ? "policy" : part.trim(), "must be <field>=<value>")
+    if (Object.hasOwn(value, name)) return refuse(name, "must be given once")
     value[name] = isField(name) ? fields[name].fromText(given) : given
   }
   return check(value)

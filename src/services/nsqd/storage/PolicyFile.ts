@@ -3,28 +3,40 @@
  */
 import { Effect, Result, Schema } from "effect"
 import * as Path from "node:path"
-import { Policy } from "../../../protocol/http/PoliciesResponse.ts"
+import type { Policy } from "../../../protocol/http/PoliciesResponse.ts"
 import type { Disk } from "../disk/Disk.ts"
 import { StorageError, StorageErrorReason } from "../disk/StorageError.ts"
+import * as PolicyCheck from "../options/PolicyCheck.ts"
 
 /** The name of the file in the data directory. */
 export const policiesFileName = "nsqd.policies.dat"
 
-const Contents = Schema.fromJsonString(Schema.Struct({ policies: Schema.Array(Policy) }))
-const decode = Schema.decodeUnknownResult(Contents)
+const Contents = Schema.fromJsonString(Schema.Struct({ policies: Schema.Array(Schema.Unknown) }))
+const decodeContents = Schema.decodeUnknownResult(Contents)
+
+/** The policies in a text; the failure says what is wrong. */
+const decode = (text: string): Result.Result<ReadonlyArray<Policy>, string> =>
+  Result.gen(function*() {
+    const { policies } = yield* Result.mapError(decodeContents(text), ({ message }) => message)
+    const checked: Array<Policy> = []
+    for (const policy of policies) {
+      checked.push(yield* Result.mapError(PolicyCheck.check(policy), ({ field, why }) => `${field}: ${why}`))
+    }
+    return checked
+  })
 
 /** The file in the data directory `dataPath`. */
 export const make = (disk: Disk["Service"], dataPath: string) => {
   const path = Path.join(dataPath, policiesFileName)
   const synced = disk.syncDirectory(dataPath === "" ? "." : dataPath)
 
-  /** Fails for a damaged file: a limit that an operator has set must not disappear. */
+  /** Fails for a damaged file, and for a policy that is not valid: a limit that an operator has set must not disappear. */
   const load: Effect.Effect<ReadonlyArray<Policy>, StorageError> = Effect.gen(function*() {
     const text = yield* Effect.mapError(disk.readText(path), StorageError.fromDisk)
     if (text === undefined) return []
     const decoded = decode(text)
-    if (Result.isSuccess(decoded)) return decoded.success.policies
-    const description = `failed to parse the policies in ${path} - ${decoded.failure.message}`
+    if (Result.isSuccess(decoded)) return decoded.success
+    const description = `failed to parse the policies in ${path} - ${decoded.failure}`
     return yield* new StorageError({ reason: StorageErrorReason.InvalidMetadata({ description }) })
   })
 

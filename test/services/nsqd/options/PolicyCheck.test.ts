@@ -56,6 +56,7 @@ describe("PolicyCheck", () => {
     assert.strictEqual(refused("orders"), "policy")
     assert.strictEqual(refused("orders:max_depth"), "max_depth")
     assert.strictEqual(refused("orders:max_depth=many"), "max_depth")
+    assert.strictEqual(refused("orders:ttl=1s,max_depth=5,ttl=2s"), "ttl")
     assert.strictEqual(refused("{"), "policy")
   })
 
