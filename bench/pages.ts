@@ -106,7 +106,7 @@ const measured: ReadonlyArray<Measured> = [
   {
     name: "messages",
     path: () => "/messages/topic_7",
-    content: (page) => page.locator("main .notice").first().waitFor()
+    content: (page) => page.getByText(/ searched/).waitFor()
   },
   { name: "policies", path: () => "/policies", content: (page) => page.getByText("No nsqd has a policy.").waitFor() },
   {

@@ -166,7 +166,8 @@ export const Chart = (props: ChartProps) => {
       const options = optionsOf(latest.current.lines, span, element.clientWidth, setAt, zoom)
       plot.current = new UPlot(options, toData(latest.current), element)
     }
-    make()
+    // In a task of its own: drawing takes as long as the rest of a page.
+    const first = setTimeout(make)
     const scheme = matchMedia("(prefers-color-scheme: dark)")
     const themed = new MutationObserver(make)
     themed.observe(document.documentElement, { attributeFilter: ["data-theme"] })
@@ -178,6 +179,7 @@ export const Chart = (props: ChartProps) => {
     })
     resized.observe(element)
     return () => {
+      clearTimeout(first)
       scheme.removeEventListener("change", make)
       themed.disconnect()
       resized.disconnect()
