@@ -8,8 +8,24 @@ import { field, root, version } from "./application.ts"
 const npm = (...args: ReadonlyArray<string>): string =>
   execFileSync("npm", args, { cwd: root, encoding: "utf8", maxBuffer: 64 * 1024 * 1024 })
 
+/** The addresses of the project that `npm version` writes into package.json. */
+const addresses = ["repository", "homepage", "bugs"]
+
+/** Returns why the package with this manifest should not be published; `undefined` if it may be. */
+export const unpublishable = (manifest: object): string | undefined => {
+  const missing = addresses.filter((name) => !(name in manifest))
+  return missing.length === 0
+    ? undefined
+    : `package.json has no ${
+      missing.join(", ")
+    }, without which npm publishes no provenance: before you publish, make the release by ` +
+      "npm version in a clone with the remote origin"
+}
+
 /** Writes the package into a directory and returns its name. npm gives all files the same time. */
 export const npmPackage = (directory: string): string => {
+  const warning = unpublishable(JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8")))
+  if (warning !== undefined) console.warn(`warning: ${warning}`)
   npm("pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", directory)
   return `${field("name")}-${version}.tgz`
 }

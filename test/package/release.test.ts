@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import * as Fs from "node:fs"
 import { dirname, join } from "node:path"
+import { unpublishable } from "../../scripts/dist/npmPackage.ts"
 import { packageVersion } from "../../src/services/core/Version.ts"
 import { temporaryDirectory } from "../integration/daemon.ts"
 import { root } from "./entryPoints.ts"
@@ -48,6 +49,14 @@ const release = Effect.fnUntraced(function*(origin: string) {
 })
 
 describe("npm version", () => {
+  it("npm run dist warns of a package without the addresses that npm version writes", () => {
+    const addresses = { repository: {}, homepage: "", bugs: {} }
+    assert.isUndefined(unpublishable(addresses))
+    const { bugs, ...others } = addresses
+    assert.match(unpublishable(others) ?? "", /^package\.json has no bugs, without which .* npm version in a clone/)
+    assert.match(unpublishable({ bugs }) ?? "", /no repository, homepage,/)
+  })
+
   it.live(
     "it sets the version in each file that has it, dates the changelog, commits and tags",
     () =>
