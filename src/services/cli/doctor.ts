@@ -52,7 +52,8 @@ const checkFile = Effect.fnUntraced(function*(given: string) {
 })
 
 const checkDirectory = Effect.fnUntraced(function*(dataPath: string) {
-  const space = yield* machine.fullDisk(dataPath)
+  const { minFreeBytes } = defaults()
+  const space = yield* machine.fullDisk(dataPath, minFreeBytes)
   // The other checks would report again that there is no such directory.
   if (space.some(({ check }) => check === "unusable-data-directory")) return space
   return [

@@ -21,17 +21,31 @@ const unusable = (dataPath: string, { message: cause }: { readonly message: stri
 
 const minFreePercent = 10
 
-/** A file system with less than 10 % of free space. */
-export const fullDisk = Effect.fnUntraced(function*(dataPath: string) {
+const mebibytes = (bytes: number): number => Math.floor(bytes / 1_048_576)
+
+/** A file system with less than 10 % of free space, or with less than durable topics need, `minFreeBytes`; 0 for no such limit. */
+export const fullDisk = Effect.fnUntraced(function*(dataPath: string, minFreeBytes: number) {
   const { space } = yield* Disk
   return yield* Effect.match(space(dataPath), {
     onSuccess: ({ free, total }): ReadonlyArray<Finding> => {
       const percent = total === 0 ? 100 : Math.floor(free / total * 100)
+      if (free < minFreeBytes) {
+        return [{
+          severity: percent === 0 ? "error" : "warning",
+          check: "full-disk",
+          subject: directory(dataPath),
+          cause: `${mebibytes(free)} MiB of its file system are free, less than --min-free-bytes (${
+            mebibytes(minFreeBytes)
+          } MiB)`,
+          remedy:
+            "free space, enlarge the file system, or lower --min-free-bytes; durable topics refuse messages until then"
+        }]
+      }
       return percent >= minFreePercent ? [] : [{
         severity: percent === 0 ? "error" : "warning",
         check: "full-disk",
         subject: directory(dataPath),
-        cause: `${percent} % of its file system is free (${Math.floor(free / 1_048_576)} MiB)`,
+        cause: `${percent} % of its file system is free (${mebibytes(free)} MiB)`,
         remedy: "free space or enlarge the file system; nsqd refuses messages when it is full (--min-free-bytes)"
       }]
     },

@@ -150,9 +150,22 @@ describe("nsq doctor, of a machine", () => {
       const disk = yield* FaultyDisk
       disk.put("/data/t", Buffer.alloc(95_000))
       disk.resize(100_000)
-      assert.strictEqual((yield* machine.fullDisk("/data"))[0]?.check, "full-disk")
+      assert.strictEqual((yield* machine.fullDisk("/data", 0))[0]?.check, "full-disk")
       disk.resize(1_000_000)
-      assert.deepStrictEqual(yield* machine.fullDisk("/data"), [])
+      assert.deepStrictEqual(yield* machine.fullDisk("/data", 0), [])
+    }).pipe(Effect.provide(FaultyDisk.layer)))
+
+  it.effect("a disk that has less free space than durable topics need is found, whatever its size", () =>
+    Effect.gen(function*() {
+      const disk = yield* FaultyDisk
+      disk.resize(32 * 1_048_576)
+      const [finding] = yield* machine.fullDisk("/data", 64 * 1_048_576)
+      assert.deepStrictEqual([finding?.check, finding?.cause], [
+        "full-disk",
+        "32 MiB of its file system are free, less than --min-free-bytes (64 MiB)"
+      ])
+      disk.resize(128 * 1_048_576)
+      assert.deepStrictEqual(yield* machine.fullDisk("/data", 64 * 1_048_576), [])
     }).pipe(Effect.provide(FaultyDisk.layer)))
 
   it.live("a damaged message in the log of a durable topic is found by its checksum", () =>
