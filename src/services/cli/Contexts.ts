@@ -50,6 +50,10 @@ export const path = Effect.gen(function*() {
   return paths.join(directory, "nsq", "contexts.toml")
 }).pipe(Effect.mapError(({ message }) => invalid(message)))
 
+/** Returns the problem of a file, in one line for each; the words of Schema for a key that it does not have say too little. */
+const problemOf = (message: string): string =>
+  message.replaceAll("Expected no excess property", "unknown key").replaceAll(/\n\s+at /g, " at ")
+
 /** The error of a file that cannot be read, in the words of the operating system. */
 const unreadable = (file: string, { message, reason }: PlatformError.PlatformError): CliError =>
   invalid(reason.cause === undefined ? message : SystemText.ofFile(file, reason.cause))
@@ -65,7 +69,7 @@ export const load = Effect.gen(function*() {
     try: () => parse(text),
     catch: (cause) => invalid(`${file}: ${cause instanceof Error ? cause.message.split("\n")[0] : String(cause)}`)
   })
-  return yield* Effect.mapError(decode(value), ({ message }) => invalid(`${file}: ${message}`))
+  return yield* Effect.mapError(decode(value), ({ message }) => invalid(`${file}: ${problemOf(message)}`))
 })
 
 /** Returns the cluster of a name, or the current one; `undefined` if there is neither. Fails for an unknown name. */

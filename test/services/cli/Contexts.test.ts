@@ -59,11 +59,13 @@ describe("Contexts", () => {
       for (
         const [text, reason] of [["a = ", /contexts\.toml: /], [
           "[contexts.x]\nnsqd = []",
-          /contexts\.toml: .*nsqd/s
+          /contexts\.toml: unknown key at \["contexts"\]\["x"\]\["nsqd"\]$/
         ]] as const
       ) {
         const { message } = yield* Effect.flip(Effect.provide(Contexts.load, yield* withFile(text)))
         assert.match(message, reason)
       }
+      const noSecret = yield* Effect.flip(Contexts.connectionOf({ auth_secret: "file:/does/not/exist" }))
+      assert.strictEqual(noSecret.message, "open /does/not/exist: no such file or directory")
     }).pipe(Effect.provide(NodeServices.layer)))
 })
