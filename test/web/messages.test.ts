@@ -15,6 +15,27 @@ describe("body", () => {
     assert.deepStrictEqual(Body.show(bytes("{\"a\":1}"), "text"), { view: "text", text: "{\"a\":1}" })
   })
 
+  it("JSON is laid out as JSON.stringify does, and its numbers and names stay as they are written", () => {
+    const jsonOf = (text: string) => Body.show(bytes(text), "json")
+    for (
+      const text of [
+        "{ \"a\":[ ] ,\"b\" : { },\"c\":[1,[true,null,\"x, y: {\\\"}\\\\\"],{\"d\":-1.5e3}]}",
+        "[]",
+        " {} ",
+        "\"\\u0041\\/\"",
+        "[\"\"]"
+      ]
+    ) {
+      const expected = JSON.stringify(JSON.parse(text), null, 2).replace("-1500", "-1.5e3")
+      assert.deepStrictEqual(jsonOf(text), { view: "json", text: expected })
+    }
+    assert.strictEqual(
+      jsonOf("{\"id\":1234567890123456789,\"price\":1.50,\"far\":1e400,\"a\":1,\"a\":2}").text,
+      "{\n  \"id\": 1234567890123456789,\n  \"price\": 1.50,\n  \"far\": 1e400,\n  \"a\": 1,\n  \"a\": 2\n}"
+    )
+    assert.strictEqual(jsonOf(`${"[".repeat(200)}${"]".repeat(200)}`).view, "text")
+  })
+
   it("a body is shown as hex on request, and if it is not UTF-8", () => {
     const text = "00000000  00 ff 41 0a                                      ..A."
     assert.deepStrictEqual(Body.show(bytes("\x00\xffA\n"), "json"), { view: "hex", text })

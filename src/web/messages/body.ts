@@ -1,4 +1,5 @@
 /** Formats message bodies as JSON, text or a hex dump. Pure. */
+import { layOut } from "./layOut.ts"
 
 /** A format of bodies. */
 export type View = "json" | "text" | "hex"
@@ -9,14 +10,6 @@ export const bytesOf = (base64: string): Uint8Array => Uint8Array.from(atob(base
 const decode = (bytes: Uint8Array): string | undefined => {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    return undefined
-  }
-}
-
-const parseJson = (text: string): string | undefined => {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2)
   } catch {
     return undefined
   }
@@ -41,6 +34,6 @@ export const hex = (bytes: Uint8Array): string => {
 export const show = (bytes: Uint8Array, view: View): { readonly view: View; readonly text: string } => {
   const text = view === "hex" ? undefined : decode(bytes)
   if (text === undefined) return { view: "hex", text: hex(bytes) }
-  const json = view === "json" ? parseJson(text) : undefined
+  const json = view === "json" ? layOut(text) : undefined
   return json === undefined ? { view: "text", text } : { view: "json", text: json }
 }
