@@ -65,7 +65,9 @@ export class Connections {
 
   /** Records a change. */
   set(state: ConnectionState): void {
-    const { address } = state
+    const { _tag, address } = state
+    // Discovery names a server before a fiber begins to connect to it.
+    if (_tag === "Connecting" && this.states.get(address)?._tag === _tag) return
     if (state._tag === "Removed") this.states.delete(address)
     else this.states.set(address, state)
     if (state._tag === "Disconnected") this.failed.set(address, state.error)

@@ -60,6 +60,8 @@ describe("the connections of a client", () => {
         { startImmediately: true }
       )
       yield* until(() => connections.isWatched)
+      // Not a change: discovery has named it.
+      connections.set(ConnectionState.Connecting({ address: "a" }))
       connections.set(ConnectionState.Connected({ address: "a" }))
       connections.set(ConnectionState.Disconnected({ address: "a", error: lost("a") }))
       connections.close()
