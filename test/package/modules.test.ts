@@ -8,10 +8,10 @@ import { builtinsOf, modulesOf } from "./entryPoints.ts"
  * `effect` has 250.
  */
 const limits: Readonly<Record<string, number>> = {
-  "": 800,
-  "/admin": 257,
-  "/broker": 497,
-  "/client": 165,
+  "": 815,
+  "/admin": 265,
+  "/broker": 515,
+  "/client": 170,
   "/persistence": 380,
   "/protocol": 187,
   "/testing": 650
