@@ -101,6 +101,7 @@ describe.runIf(process.platform === "linux")("the list of processes", { timeout:
         "tool.ts",
         "arguments.ts",
         "collector.ts",
+        "nodeVersion.ts",
         "programFlags.ts",
         "runData.ts",
         "runNsq.ts",
