@@ -33,7 +33,7 @@ const contentFor = async (node: string): Promise<Buffer> => {
       outfile: inside("nsq.cjs"),
       format: "cjs",
       target: "node24",
-      define: { ...settings.define, "import.meta.filename": "__filename" },
+      define: { ...settings.define, "import.meta.filename": "__filename", "import.meta.url": "__filename" },
       // Native code cannot be loaded from inside an executable; JavaScript replaces it.
       external: ["snappy", "@node-rs/crc32"]
     })
