@@ -27,7 +27,7 @@ const locksOnOpen = process.platform === "darwin" || process.platform.endsWith("
 
 /** What to do about a directory that cannot be opened, by Node's code of the error. */
 const remedies: Readonly<Record<string, string>> = {
-  EACCES: "; use --data-path as its owner, or choose another directory",
+  EACCES: "; run it as the owner of the directory, or choose another --data-path",
   ENOENT: "; create the directory, or choose another --data-path",
   ENOTDIR: "; choose a directory as --data-path"
 }
