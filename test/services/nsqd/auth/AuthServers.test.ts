@@ -275,7 +275,7 @@ describe("AuthServers", () => {
       }
       assert.match(
         yield* make({ authHttpAddresses: ["localhost:1"], tlsRootCaFile: "/does/not/exist" }),
-        /^--tls-root-ca-file: ENOENT/
+        /^--tls-root-ca-file: open \/does\/not\/exist: no such file or directory/
       )
     }))
 })
