@@ -37,9 +37,9 @@ const withRemedy = (text: string, remedy: string | undefined): string =>
 const ofRequest = (address: string, reason: HttpErrorReason): string | undefined =>
   HttpErrorReason.$is("ConnectionFailure")(reason)
     ? reason.code.startsWith("HPE_")
-      ? `${address}: it does not speak HTTP; ${wrongPort}`
+      ? `${address} does not speak HTTP; ${wrongPort}`
       : reason.code === "EPROTO"
-      ? `${address}: it does not speak TLS; name it without https://, or give its address for HTTPS`
+      ? `${address} does not speak TLS; name it without https://, or give its address for HTTPS`
       : reasons[reason.code] === undefined
       ? undefined
       : withRemedy(`${address}: ${reasons[reason.code]}`, remedies[reason.code])
