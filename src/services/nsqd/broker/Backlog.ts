@@ -59,8 +59,6 @@ export interface WaitingMessages {
   readonly hasDisk: boolean
   /** Messages that still fit into memory; negative after a failed write to disk. */
   readonly room: number
-  /** Whether more messages are in memory than fit, because they could not be written to disk. */
-  readonly isOverfull: boolean
   /** Whether returned messages are to be written to disk. */
   readonly hasSpilled: boolean
   /** Whether messages can be delivered without reading from disk. */
@@ -75,8 +73,6 @@ export interface WaitingMessages {
   readonly keep: (batch: MessageBatch) => void
   /** Keeps a batch for `writeSpilled` or `flush` to write to disk. */
   readonly spill: (batch: MessageBatch) => void
-  /** Keeps everything that waits in memory for `writeSpilled`. */
-  readonly spillMemory: () => void
   /** Writes messages to disk that did not fit into memory. Drops them if there is no disk. */
   readonly store: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, StorageError>
   readonly writeSpilled: Effect.Effect<void>
@@ -161,9 +157,6 @@ export class Backlog implements WaitingMessages {
   get room(): number {
     return this.memQueueSize - this.memory.count
   }
-  get isOverfull(): boolean {
-    return this.memory.count + this.spilled.count + this.writing > this.memQueueSize
-  }
   get hasSpilled(): boolean {
     return this.spilled.count > 0
   }
@@ -189,10 +182,6 @@ export class Backlog implements WaitingMessages {
 
   spill(batch: MessageBatch): void {
     this.spilled.push(wholeBatch(batch))
-  }
-
-  spillMemory(): void {
-    for (const span of this.memory.takeAll()) this.spilled.push(span)
   }
 
   store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {

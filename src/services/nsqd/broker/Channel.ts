@@ -8,7 +8,7 @@
  */
 import { Effect, Exit, type Result, Scope } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
-import type { MessageBatch, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { StorageError } from "../disk/StorageError.ts"
@@ -234,24 +234,10 @@ export class Channel {
     )
   }
 
-  /** Whether it has more messages in memory than fit, because they could not be stored. */
-  get isOverfull(): boolean {
-    return this.consumption.backlog.isOverfull
-  }
-
-  /** Keeps messages in memory that could not be stored: consumers get them from there, and `flush` writes the others. */
-  keep(batches: ReadonlyArray<MessageBatch>): void {
-    for (const batch of batches) {
-      this.storing -= batch.count
-      this.consumption.backlog.keep(batch)
-    }
-    this.wake()
-  }
-
-  /** Makes the worker write to disk what is in memory; what it cannot write continues to wait there. */
-  writeMemory(): void {
-    this.consumption.backlog.spillMemory()
-    this.wake()
+  /** Keeps messages in memory that could not be stored, for `flush` to retry. */
+  keep(records: ReadonlyArray<StoredRecords>): void {
+    this.storing -= countRecords(records)
+    for (const run of records) this.consumption.backlog.spill(MessageBatch.stored(run))
   }
 
   /** The channel may read `count` more messages of its topic's log. */

@@ -8,10 +8,11 @@ import { Effect } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import type { Completion } from "../../core/Completion.ts"
 import type { Turns } from "../../core/Turns.ts"
+import type { StorageError } from "../disk/StorageError.ts"
 import type { BackendQueue, StoredRun } from "../storage/BackendQueue.ts"
+import { retryStorage } from "./Backlog.ts"
 import type { DeferredOnDisk } from "./DeferredOnDisk.ts"
 import { DiskReads } from "./DiskReads.ts"
-import { KeptRecords } from "./KeptRecords.ts"
 import { type MemoryQueue, type Span, wholeBatch } from "./MemoryQueue.ts"
 import { SecondCopies } from "./SecondCopies.ts"
 import type { Surroundings } from "./Surroundings.ts"
@@ -20,12 +21,6 @@ import { Worker } from "./Worker.ts"
 
 /** Bytes per read from the topic's disk queue. */
 const runBytes = 256 * 1024
-
-/** How often to look whether a channel without a working disk has delivered what it keeps in memory, in ms. */
-const lookMillis = 20
-
-/** Writing is tried again after 20 ms, then after twice the time, up to about 2 s: in looks. */
-const looksMax = 100
 
 /** Batches handed to channels per turn of the event loop, counted once per channel. */
 const handOversMax = 16 * 1024
@@ -114,42 +109,21 @@ export class HandOver {
     }))
   }
 
-  /** `stored` is called for all records of an overflow once they need no place in the topic's disk queue. */
-  private storeOverflows(overflows: ReadonlyArray<Overflow>, stored?: () => void): Effect.Effect<void> {
-    const store = (overflow: Overflow) => this.storeAtChannel(overflow, stored)
+  /** A channel whose disk fails until shutdown keeps the messages in memory, to retry when it is flushed. */
+  private storeOverflows(overflows: ReadonlyArray<Overflow>): Effect.Effect<void> {
+    const store = (overflow: Overflow) =>
+      Effect.catch(this.storeAtChannel(overflow), () => Effect.sync(() => overflow.channel.keep(overflow.records)))
     return Effect.forEach(overflows, store, { concurrency: "unbounded", discard: true })
   }
 
-  /**
-   * A channel whose disk fails keeps the messages in memory, where its consumers get them: so they can empty a full disk. It gets no others
-   * until these are delivered or stored. Meanwhile the topic fills up, and its publishers get the error.
-   */
-  private storeAtChannel({ channel, records }: Overflow, stored?: () => void): Effect.Effect<void> {
-    return Effect.matchEffect(Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)), {
-      onSuccess: () => Effect.sync(() => records.forEach(() => stored?.())),
-      onFailure: (error) =>
-        Effect.gen({ self: this }, function*() {
-          const { label } = this.source
-          yield* Effect.logError(`${label} ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
-          channel.keep(records.map((run) => MessageBatch.stored(run, stored && new KeptRecords(run, stored))))
-          yield* this.waitForRoom(channel)
-        })
-    })
-  }
-
-  /** Completes when the channel has room in memory, or at shutdown, when it writes the messages itself. */
-  private waitForRoom(channel: ReceivingChannel): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      let looks = 1
-      let looksLeft = looks
-      while (channel.isOverfull && !channel.exiting && !this.source.isExiting()) {
-        yield* Effect.sleep(lookMillis)
-        if (--looksLeft > 0) continue
-        channel.writeMemory()
-        looks = Math.min(2 * looks, looksMax)
-        looksLeft = looks
-      }
-    })
+  /** Retries while the disk fails: the topic fills up, and its publishers get the error. Fails only at shutdown. */
+  private storeAtChannel({ channel, records }: Overflow): Effect.Effect<void, StorageError> {
+    return Effect.suspend(() => channel.exiting ? Effect.void : channel.store(records)).pipe(
+      Effect.tapError((error) =>
+        Effect.logError(`${this.source.label} ERROR: failed to put msg to channel(${channel.name}) - ${error.message}`)
+      ),
+      Effect.retry({ schedule: retryStorage, while: () => !this.source.isExiting() })
+    )
   }
 
   private get handOverFromDisk(): Effect.Effect<void> {
@@ -170,15 +144,12 @@ export class HandOver {
     return Effect.asVoid(this.reads.attempt(handOver))
   }
 
-  /**
-   * The run stays on the topic's disk until each channel has stored or finished what did not fit into its memory. If that does not happen
-   * before the end of the process, the run is handed over again after a restart.
-   */
+  /** Messages that a channel could not store stay on the topic's disk, to be handed over again after a restart. */
   private storeRun(run: StoredRun, waiting: ReadonlyArray<Overflow>): Effect.Effect<void> {
-    let left = waiting.reduce((sum, { records }) => sum + records.length, 0)
-    if (left === 0) return Effect.sync(() => run.ledger.settle(0, run.count))
-    return this.storeOverflows(waiting, () => {
-      if (--left === 0) run.ledger.settle(0, run.count)
+    const store = Effect.forEach(waiting, (overflow) => this.storeAtChannel(overflow), { concurrency: "unbounded" })
+    return Effect.matchEffect(store, {
+      onSuccess: () => Effect.sync(() => run.ledger.settle(0, run.count)),
+      onFailure: () => Effect.void
     })
   }
 

@@ -37,7 +37,6 @@ export class LogBacklog implements WaitingMessages {
   readonly hasDisk = true
   readonly canLoad = true
   readonly hasSpilled = false
-  readonly isOverfull = false
   private readonly log: TopicLog
   private readonly channel: ChannelLog
   private readonly memQueueSize: number
@@ -97,8 +96,6 @@ export class LogBacklog implements WaitingMessages {
   spill(batch: MessageBatch): void {
     this.channel.giveBack(sequenceOf(batch), frameAttempts(batch.frames, 0))
   }
-
-  spillMemory(): void {}
 
   /** Nothing waits to be written: the log has every message. */
   get writeSpilled(): Effect.Effect<void> {

@@ -23,12 +23,8 @@ export interface ReceivingChannel {
   readonly put: (batch: MessageBatch, count: number) => number
   /** Writes messages to disk that did not fit into memory. */
   readonly store: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, StorageError>
-  /** Whether it has more messages in memory than fit, because they could not be stored. */
-  readonly isOverfull: boolean
-  /** Keeps messages in memory that could not be stored, also if they do not fit, and delivers them from there. */
-  readonly keep: (batches: ReadonlyArray<MessageBatch>) => void
-  /** Tries to write to disk what is in memory. */
-  readonly writeMemory: () => void
+  /** Keeps messages in memory that could not be stored. */
+  readonly keep: (records: ReadonlyArray<StoredRecords>) => void
   /** Identities of messages that the channel has stored and its topic may hand over again after a kill. */
   readonly recentMessages: Effect.Effect<ReadonlySet<string>>
   /** The channel may read `count` more messages of its topic's log. */

@@ -166,58 +166,6 @@ describe("a disk", () => {
       assert.deepStrictEqual([...recording.bodies()].sort(), numbers(6))
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
 
-  for (const memQueueSize of [0, 10]) {
-    it.effect(`ready consumers get what the topic's disk has while no channel can write, with ${memQueueSize} messages in memory`, () =>
-      Effect.gen(function*() {
-        const faults = yield* StorageFaults
-        const broker = yield* Broker
-        const topic = yield* topicOf("t")
-        const channels = [yield* channelOf("t", "one"), yield* channelOf("t", "other")]
-        yield* broker.pauseTopic(topic, true)
-        const bodies = numbers(100).map((body) => body.padEnd(10_000, "x"))
-        yield* Effect.forEach(bodies, (body) => send("t", body))
-        yield* faults.failWrites("no space left on device")
-        // The topic is unpaused, but that cannot be saved.
-        yield* Effect.flip(broker.pauseTopic(topic, false))
-        const members = [yield* join("t", "one", 7), yield* join("t", "other", 7)]
-        const held = new Map(members.map((member) => [member, new Set<string>()] as const))
-        for (let round = 0; round < 2 * bodies.length; round++) {
-          yield* TestClock.adjust("20 millis")
-          yield* untilIdle
-          for (const [{ recording, subscription }, got] of held) {
-            for (const { body, id } of recording.take()) {
-              got.add(body)
-              subscription.finish(messageKey(id))
-            }
-          }
-        }
-        assert.deepStrictEqual([...held.values()].map(({ size }) => size), [100, 100])
-        assert.deepStrictEqual(channels.map(({ depth, messageCount }) => [depth, messageCount]), [[0, 100], [0, 100]])
-        assert.strictEqual(topic.depth, 0)
-      }).pipe(Effect.provide(faultyBroker({ memQueueSize }))))
-  }
-
-  it.effect("what a channel without consumers could not write goes to its disk once that works again", () =>
-    Effect.gen(function*() {
-      const faults = yield* StorageFaults
-      const broker = yield* Broker
-      const topic = yield* topicOf("t")
-      const channel = yield* channelOf("t", "c")
-      yield* broker.pauseTopic(topic, true)
-      yield* Effect.forEach(numbers(100), (body) => send("t", body.padEnd(10_000, "x")))
-      yield* faults.failWrites("no space left on device")
-      yield* Effect.flip(broker.pauseTopic(topic, false))
-      yield* TestClock.adjust("1 minute")
-      assert.isAbove(channel.depth, 0)
-      assert.isAbove(topic.depth, 50, "the topic keeps what the channel cannot take")
-      assert.strictEqual(channel.depth + topic.depth, 100)
-      assert.strictEqual(channel.backendDepth, 0)
-      yield* faults.failWrites(undefined)
-      yield* TestClock.adjust("3 seconds")
-      yield* until(() => channel.backendDepth === 100)
-      assert.deepStrictEqual([channel.depth, topic.depth], [100, 0])
-    }).pipe(Effect.provide(faultyBroker({ memQueueSize: 0 }))))
-
   it.effect("messages count as waiting while they are written to the channel's disk", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
