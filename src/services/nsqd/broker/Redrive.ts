@@ -35,7 +35,7 @@ export interface RedriveQuery {
   /** The log of the channel's topic: another one, or none, after a change of the topic's durability. */
   readonly log: () => TopicLog | undefined
   readonly channel: Channel
-  /** The id of a single message: its own, or the one before it became a dead letter. Default: all. */
+  /** The id of a single message: its own, or if no message has it, the one before it became a dead letter. Default: all. */
   readonly id: string | undefined
   readonly filter: BodyFilter
   /** The topic that they go to. Default: the one that each came from. */
@@ -60,6 +60,9 @@ export interface RedriveCounts {
   moved: number
   skipped: number
 }
+
+const idAt = (frames: Buffer, start: number): string =>
+  frames.toString("latin1", start + frameIdOffset, start + messageFrameHeaderSize)
 
 interface Found {
   readonly sequence: number
@@ -107,13 +110,18 @@ export const redrive = Effect.fnUntraced(function*(
   // Messages that become dead letters again meanwhile are not published a second time.
   const { end } = first.history
   const began = yield* Clock.currentTimeMillis
-  let next: number | undefined = first.channelNamed(channel.name)?.floor ?? first.history.start
+  const floor = first.channelNamed(channel.name)?.floor ?? first.history.start
+  const start = id === undefined ? floor : first.history.start
+  let next: number | undefined = start
+
+  /** Ids are unique within a topic only: the id of a dead letter may be the one that another had before. It is looked for first. */
+  let isByOrigin = false
+  let isKnown = false
 
   const wants = (frames: Buffer, start: number, body: Buffer): boolean => {
     if (!filter.matches(body)) return false
     if (id === undefined) return true
-    return frames.toString("latin1", start + frameIdOffset, start + messageFrameHeaderSize) === id ||
-      readHeaders(frameHeaders(frames, start))["nsq-origin-id"] === id
+    return id === (isByOrigin ? readHeaders(frameHeaders(frames, start))["nsq-origin-id"] : idAt(frames, start))
   }
 
   const readPage = Effect.fnUntraced(function*(log: TopicLog, from: number) {
@@ -131,8 +139,10 @@ export const redrive = Effect.fnUntraced(function*(
         }
         counts.scanned++
         yield
-        if (state === undefined || state.hasFinished(sequence) || burying.has(sequence)) continue
         const start = starts[sequence - header.first]!
+        // Also if it was redriven before: a redrive that is repeated publishes no other message.
+        if (id !== undefined && idAt(frames, start) === id) isKnown = true
+        if (state === undefined || state.hasFinished(sequence) || burying.has(sequence)) continue
         const body = frames.subarray(frameBodyStart(frames, start), starts[sequence - header.first + 1])
         if (!wants(frames, start, body)) continue
         bytes += body.length
@@ -222,5 +232,11 @@ export const redrive = Effect.fnUntraced(function*(
     }
   })
   // What is published by then is finished, also if the rest cannot be.
-  yield* Effect.onExit(pages, (exit) => Exit.isSuccess(exit) ? Effect.void : Effect.ignore(settle))
+  const settled = Effect.onExit(pages, (exit) => Exit.isSuccess(exit) ? Effect.void : Effect.ignore(settle))
+  yield* settled
+  if (id === undefined || isKnown) return
+  isByOrigin = true
+  counts.scanned = 0
+  next = start
+  yield* settled
 })

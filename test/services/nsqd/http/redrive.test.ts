@@ -78,6 +78,30 @@ describe("/topic/redrive", () => {
       assert.strictEqual(other.messageCount, 3)
     }).pipe(Effect.provide(quiet)))
 
+  it.effect("a single one is meant by its id, also if another one had the same id in its topic of origin", () =>
+    Effect.gen(function*() {
+      const api = yield* serve({ durability: "written" })
+      // The clock stands still: the ids of both topics are the same.
+      const origins = yield* Effect.gen(function*() {
+        const { channel, recording, subscription } = yield* join("t", "c", 10)
+        for (const body of ["one", "two", "three"]) yield* api.request("POST", "/pub?topic=t", body)
+        yield* until(() => recording.bodies().length === 3)
+        const ids = recording.take().map(({ id }) => id)
+        for (const id of ids.slice(1)) subscription.reject(messageKey(id), "bad")
+        yield* until(() => channel.deadLetterCount === 2)
+        return ids
+      }).pipe(Effect.scoped, Effect.provideService(Broker, api.broker))
+      const letters = yield* api.request("GET", "/messages?topic=t.dlq")
+      const [, second] = Array.from(letters.text.matchAll(/"id":"([0-9a-f]{16})"/g), ([, id]) => id)
+      assert.strictEqual(second, origins[1])
+      const moved = (id: string | undefined) =>
+        Effect.andThen(begin(api, `&id=${id}`), Effect.map(ended(api), (redrive) => redrive.moved))
+      // The id of "three", which "two" had before; the same again; and the one that "three" had before.
+      assert.deepStrictEqual([yield* moved(second), yield* moved(second), yield* moved(origins[2])], [1, 0, 0])
+      const { text } = yield* api.request("GET", "/messages?topic=t.dlq&channel=redrive&state=waiting")
+      assert.include(text, String(origins[0]))
+    }).pipe(Effect.provide(quiet)))
+
   it.live("of two requests at once only one begins a redrive", () =>
     Effect.gen(function*() {
       const api = yield* rejected
