@@ -268,13 +268,8 @@ export class Channel {
   }
 
   /** The messages in flight. */
-  get outstanding(): Pick<Outstanding, "eachInFlight" | "deliveryOf"> {
+  get outstanding(): Pick<Outstanding, "eachInFlight" | "deliveryOf" | "has"> {
     return this.consumption.outstanding
-  }
-
-  /** Whether a message is in flight to any consumer. */
-  isInFlight(key: MessageKey): boolean {
-    return this.consumption.has(key)
   }
 
   /** Finishes a message in flight to any consumer; false if it is not in flight. */
@@ -338,11 +333,6 @@ export class Channel {
       return Effect.tap(backlog.seek(sequence, forget), () => Effect.sync(() => this.wake()))
     })
     return Effect.andThen(this.moved, seek)
-  }
-
-  /** Whether messages that wait may be expired. */
-  get mayExpire(): boolean {
-    return this.policies.mayExpire
   }
 
   /** Removes waiting messages whose time-to-live is over, also if no consumer is ready for them. Called periodically. */

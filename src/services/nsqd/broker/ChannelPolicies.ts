@@ -205,16 +205,11 @@ export class ChannelPolicies implements PolicyOwner {
     this.surroundings.headersSeen.note()
   }
 
-  /** Whether messages that wait may be expired. */
-  get mayExpire(): boolean {
-    return this.expiry.isSwept
-  }
-
   /** Removes waiting messages whose time-to-live is over. */
   get removeExpired(): Effect.Effect<void, StorageError> {
     return Effect.gen({ self: this }, function*() {
       const { expiry, messages, policy, surroundings: { time, turns } } = this
-      if (!this.mayExpire || messages.exiting) return
+      if (!expiry.isSwept || messages.exiting) return
       if (expiry.buries) {
         // Dead letters are read first, which only the worker does.
         this.isSweeping = true

@@ -236,11 +236,6 @@ export class Consumption implements SubscribedChannel, GovernedMessages {
     return "done"
   }
 
-  /** Whether a message is in flight to any consumer. */
-  has(key: MessageKey): boolean {
-    return this.outstanding.has(key)
-  }
-
   /** Finishes a message in flight to any consumer; false if it is not in flight. */
   finishAny(key: MessageKey): boolean {
     const inFlight = this.outstanding.flightOf(key)

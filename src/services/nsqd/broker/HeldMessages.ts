@@ -2,8 +2,7 @@
  * The messages of a log that are in flight to the consumers of a channel, by sequence. There may be a million: they are looked at in
  * steps, and nothing of a message is kept but its sequence.
  */
-import type { MessageKey } from "../../../protocol/client/Message.ts"
-import { messageKey } from "../../../protocol/client/Message.ts"
+import { type MessageKey, messageKey } from "../../../protocol/client/Message.ts"
 import { frameIdOffset, messageFrameHeaderSize } from "../../../protocol/client/MessageBatch.ts"
 import { SequenceSet } from "../log/SequenceSet.ts"
 import type { Channel } from "./Channel.ts"

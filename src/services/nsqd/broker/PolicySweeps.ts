@@ -32,7 +32,7 @@ const expiry: Sweep = {
   every: "5 seconds",
   concerns: ({ on_expired, ttl }) => ttl !== undefined || on_expired !== undefined,
   ofHeaders: true,
-  of: ({ channels }) => Effect.forEach(channels.filter(({ mayExpire }) => mayExpire), removeExpired, { discard: true })
+  of: ({ channels }) => Effect.forEach(channels, removeExpired, { discard: true })
 }
 
 /** A limit of age is late by the time between two runs at most. */

@@ -118,11 +118,9 @@ export const redrive = Effect.fnUntraced(function*(
   let isByOrigin = false
   let isKnown = false
 
-  const wants = (frames: Buffer, start: number, body: Buffer): boolean => {
-    if (!filter.matches(body)) return false
-    if (id === undefined) return true
-    return id === (isByOrigin ? readHeaders(frameHeaders(frames, start))["nsq-origin-id"] : idAt(frames, start))
-  }
+  const isMeant = (frames: Buffer, start: number): boolean =>
+    id === undefined ||
+    id === (isByOrigin ? readHeaders(frameHeaders(frames, start))["nsq-origin-id"] : idAt(frames, start))
 
   const readPage = Effect.fnUntraced(function*(log: TopicLog, from: number) {
     const state = log.channelNamed(channel.name)
@@ -140,11 +138,12 @@ export const redrive = Effect.fnUntraced(function*(
         counts.scanned++
         yield
         const start = starts[sequence - header.first]!
+        if (!isMeant(frames, start)) continue
         // Also if it was redriven before: a redrive that is repeated publishes no other message.
-        if (id !== undefined && idAt(frames, start) === id) isKnown = true
+        isKnown = true
         if (state === undefined || state.hasFinished(sequence) || burying.has(sequence)) continue
         const body = frames.subarray(frameBodyStart(frames, start), starts[sequence - header.first + 1])
-        if (!wants(frames, start, body)) continue
+        if (!filter.matches(body)) continue
         bytes += body.length
         const key = keyAt(frames, start)
         found.push({ sequence, key, body: Buffer.from(body), headers: readHeaders(frameHeaders(frames, start)) })
@@ -161,8 +160,8 @@ export const redrive = Effect.fnUntraced(function*(
 
   /** Whether a consumer, or another dead-letter topic, has got the message since its page was read. */
   const isTaken = (log: TopicLog, { key, sequence }: Found): boolean =>
-    log.channelNamed(channel.name)?.hasFinished(sequence) !== false || channel.isInFlight(key) ||
-    channel.burying.has(sequence)
+    log.channelNamed(channel.name)?.hasFinished(sequence) !== false ||
+    channel.outstanding.has(key) || channel.burying.has(sequence)
 
   const move = (log: TopicLog, message: Found): Effect.Effect<void, BrokerError | StorageError> => {
     if (isTaken(log, message)) return Effect.void
