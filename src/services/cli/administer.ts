@@ -66,6 +66,8 @@ const confirmLoss = Effect.fnUntraced(function*(topic: string, channel: string |
   yield* Confirmation.confirm(name, `${name} ${loss}`, isConfirmed)
 })
 
+const { columns } = figures
+
 const list = Command.make(
   "list",
   {},
@@ -84,12 +86,12 @@ const list = Command.make(
     }))
     yield* Output.printRows(
       [
-        { heading: "TOPIC", cell: ({ topic }) => topic },
+        columns.topic,
         { heading: "BACKLOG", cell: ({ backlog }) => backlog },
         { heading: "CHANNELS", cell: ({ channels }) => channels },
-        { heading: "MESSAGES", cell: ({ messages }) => messages },
-        { heading: "NSQDS", cell: ({ nodes }) => nodes },
-        { heading: "", cell: ({ paused }) => paused ? "paused" : "" }
+        columns.messages,
+        columns.nodes,
+        columns.paused
       ],
       topics,
       "no topics; publish to create one: nsq pub TOPIC MESSAGE"
@@ -184,14 +186,14 @@ const listChannels = Command.make(
       }))
     yield* Output.printRows(
       [
-        { heading: "TOPIC", cell: ({ topic }) => topic },
-        { heading: "CHANNEL", cell: ({ channel }) => channel },
-        { heading: "DEPTH", cell: ({ depth }) => depth },
-        { heading: "IN FLIGHT", cell: ({ inFlight }) => inFlight },
-        { heading: "DEFERRED", cell: ({ deferred }) => deferred },
-        { heading: "CLIENTS", cell: ({ clients }) => clients },
-        { heading: "NSQDS", cell: ({ nodes }) => nodes },
-        { heading: "", cell: ({ paused }) => paused ? "paused" : "" }
+        columns.topic,
+        columns.channel,
+        columns.depth,
+        columns.inFlight,
+        columns.deferred,
+        columns.clients,
+        columns.nodes,
+        columns.paused
       ],
       channels,
       "no channels; consume to create one: nsq sub TOPIC CHANNEL"

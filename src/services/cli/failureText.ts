@@ -3,17 +3,7 @@
  */
 import { AdminError, HttpErrorReason } from "../admin/index.ts"
 import { ClientError } from "../client/index.ts"
-
-/** The errors of connections, by Node's code. */
-const reasons: Readonly<Record<string, string>> = {
-  ECONNREFUSED: "connection refused",
-  ECONNRESET: "connection reset by peer",
-  EHOSTUNREACH: "no route to host",
-  ENETUNREACH: "network is unreachable",
-  ENOTFOUND: "no such host",
-  EAI_AGAIN: "the name server does not respond",
-  ETIMEDOUT: "connection timed out"
-}
+import * as SystemText from "../core/SystemText.ts"
 
 const otherCluster = "--lookupd-http-address, --nsqd-http-address or --context"
 
@@ -34,16 +24,14 @@ const withRemedy = (text: string, remedy: string | undefined): string =>
   remedy === undefined ? text : `${text}; ${remedy}`
 
 /** A response in another form comes from another program, or from the port for TCP. */
-const ofRequest = (address: string, reason: HttpErrorReason): string | undefined =>
-  HttpErrorReason.$is("ConnectionFailure")(reason)
-    ? reason.code.startsWith("HPE_")
-      ? `${address} does not speak HTTP; ${wrongPort}`
-      : reason.code === "EPROTO"
-      ? `${address} does not speak TLS; name it without https://, or give its address for HTTPS`
-      : reasons[reason.code] === undefined
-      ? undefined
-      : withRemedy(`${address}: ${reasons[reason.code]}`, remedies[reason.code])
-    : undefined
+const ofRequest = (address: string, reason: HttpErrorReason): string | undefined => {
+  if (!HttpErrorReason.$is("ConnectionFailure")(reason)) return undefined
+  const { code } = reason
+  if (code.startsWith("HPE_")) return `${address} does not speak HTTP; ${wrongPort}`
+  if (code === "EPROTO") return `${address} does not speak TLS; name it without https://, or give its address for HTTPS`
+  const text = SystemText.ofCode(code)
+  return text === undefined ? undefined : withRemedy(`${address}: ${text}`, remedies[code])
+}
 
 const ofAdmin = (error: AdminError): string => {
   const { address, message, reason } = error

@@ -16,6 +16,21 @@ export interface Figures extends Omit<ChannelSum.ChannelSum, "backendDepth"> {
   readonly nodes: number
 }
 
+/** The columns of tables of figures. */
+export const columns = {
+  topic: { heading: "TOPIC", cell: ({ topic }: Pick<Figures, "topic">) => topic },
+  channel: { heading: "CHANNEL", cell: ({ channel }: Pick<Figures, "channel">) => channel },
+  depth: { heading: "DEPTH", cell: ({ depth }: Pick<Figures, "depth">) => depth },
+  inFlight: { heading: "IN FLIGHT", cell: ({ inFlight }: Pick<Figures, "inFlight">) => inFlight },
+  deferred: { heading: "DEFERRED", cell: ({ deferred }: Pick<Figures, "deferred">) => deferred },
+  requeues: { heading: "REQUEUED", cell: ({ requeues }: Pick<Figures, "requeues">) => requeues },
+  timeouts: { heading: "TIMED OUT", cell: ({ timeouts }: Pick<Figures, "timeouts">) => timeouts },
+  messages: { heading: "MESSAGES", cell: ({ messages }: Pick<Figures, "messages">) => messages },
+  clients: { heading: "CLIENTS", cell: ({ clients }: Pick<Figures, "clients">) => clients },
+  nodes: { heading: "NSQDS", cell: ({ nodes }: Pick<Figures, "nodes">) => nodes },
+  paused: { heading: "", cell: ({ paused }: Pick<Figures, "paused">) => paused ? "paused" : "" }
+}
+
 /** Sums the figures by topic and channel, in the order of names; a topic stands before its channels. */
 export const sum = (nodes: ReadonlyArray<Stats>): ReadonlyArray<Figures> => {
   const rows: Array<Figures> = []

@@ -9,17 +9,19 @@ import * as names from "./names.ts"
 import * as Output from "./Output.ts"
 import { target } from "./Target.ts"
 
-const columns: ReadonlyArray<Output.Column<figures.Figures>> = [
-  { heading: "TOPIC", cell: ({ topic }) => topic },
-  { heading: "CHANNEL", cell: ({ channel }) => channel },
-  { heading: "DEPTH", cell: ({ depth }) => depth },
-  { heading: "IN FLIGHT", cell: ({ inFlight }) => inFlight },
-  { heading: "DEFERRED", cell: ({ deferred }) => deferred },
-  { heading: "REQUEUED", cell: ({ requeues }) => requeues },
-  { heading: "TIMED OUT", cell: ({ timeouts }) => timeouts },
-  { heading: "MESSAGES", cell: ({ messages }) => messages },
-  { heading: "CLIENTS", cell: ({ clients }) => clients },
-  { heading: "", cell: ({ paused }) => paused ? "paused" : "" }
+const { columns } = figures
+
+const statColumns: ReadonlyArray<Output.Column<figures.Figures>> = [
+  columns.topic,
+  columns.channel,
+  columns.depth,
+  columns.inFlight,
+  columns.deferred,
+  columns.requeues,
+  columns.timeouts,
+  columns.messages,
+  columns.clients,
+  columns.paused
 ]
 
 /** The command `nsq stat`. */
@@ -36,7 +38,7 @@ export const stat = Command.make(
       const subject = Option.isSome(channel) ? `channel ${topic.value}/${channel.value}` : `topic ${topic.value}`
       return yield* missing(`${subject} does not exist`)
     }
-    yield* Output.printRows(columns, rows, "no topics; publish to create one: nsq pub TOPIC MESSAGE")
+    yield* Output.printRows(statColumns, rows, "no topics; publish to create one: nsq pub TOPIC MESSAGE")
   })
 ).pipe(
   Command.withDescription("Show the figures of topics and channels, summed over all nsqds"),
@@ -92,7 +94,7 @@ const list = Command.make(
         },
         { heading: "VERSION", cell: ({ version }) => version },
         { heading: "TOPICS", cell: ({ topics }) => topics },
-        { heading: "MESSAGES", cell: ({ messages }) => messages },
+        columns.messages,
         { heading: "HEALTH", cell: ({ health }) => health }
       ],
       rows,

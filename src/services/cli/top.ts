@@ -67,6 +67,8 @@ export const view = Effect.fnUntraced(function*(
 })
 
 /** Prints a sample: the figures of topics and channels, or JSON on one line. */
+const { columns } = figures
+
 const print = Effect.fnUntraced(function*(sample: Sample.Sample, before: Sample.Sample | undefined) {
   const { json } = yield* root
   const time = new Date(yield* Clock.currentTimeMillis).toISOString()
@@ -89,13 +91,13 @@ const print = Effect.fnUntraced(function*(sample: Sample.Sample, before: Sample.
     ...sample.failures,
     Output.table(
       [
-        { heading: "TOPIC", cell: ({ topic }) => topic },
-        { heading: "CHANNEL", cell: ({ channel }) => channel },
-        { heading: "DEPTH", cell: ({ depth }) => depth },
-        { heading: "IN FLIGHT", cell: ({ inFlight }) => inFlight },
-        { heading: "DEFERRED", cell: ({ deferred }) => deferred },
-        { heading: "MESSAGES", cell: ({ messages }) => messages },
-        { heading: "CLIENTS", cell: ({ clients }) => clients }
+        columns.topic,
+        columns.channel,
+        columns.depth,
+        columns.inFlight,
+        columns.deferred,
+        columns.messages,
+        columns.clients
       ],
       rows,
       "no topics"
