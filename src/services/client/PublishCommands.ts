@@ -66,8 +66,8 @@ export const pub = (
 }
 
 /**
- * Adds encoded headers, or the reason why they are not valid, to a command of one message, or returns the refusal. Servers that do not have headers get the message
- * without them.
+ * Adds encoded headers to a command of one message, or returns its refusal if `headers` is the reason why they are not valid. Servers
+ * that do not have headers get the message without them.
  */
 export const withHeaders = (
   command: PublishCommand | ClientError,

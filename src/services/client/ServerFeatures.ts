@@ -2,6 +2,21 @@
 import { Effect, type Schema as SchemaModule } from "effect"
 import { lazySchema } from "../core/LazySchema.ts"
 
+/** What a server without feature negotiation has. */
+const defaults = {
+  max_rdy_count: 2500,
+  version: "",
+  msg_timeout: 60_000,
+  max_msg_timeout: 900_000,
+  tls_v1: false,
+  deflate: false,
+  deflate_level: 6,
+  snappy: false,
+  auth_required: false,
+  headers: false,
+  reject: false
+}
+
 /**
  * The server's reply to IDENTIFY; the defaults are those of a server without feature negotiation.
  *
@@ -15,21 +30,21 @@ export const ServerFeatures = /* @__PURE__ */ lazySchema((
   >
 ) =>
   Schema.Struct({
-    max_rdy_count: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(2500))),
-    version: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(""))),
+    max_rdy_count: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.max_rdy_count))),
+    version: Schema.String.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.version))),
     /** Milliseconds. */
-    msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(60_000))),
+    msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.msg_timeout))),
     /** Milliseconds. */
-    max_msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(900_000))),
-    tls_v1: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-    deflate: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-    deflate_level: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(6))),
-    snappy: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
-    auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+    max_msg_timeout: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.max_msg_timeout))),
+    tls_v1: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.tls_v1))),
+    deflate: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.deflate))),
+    deflate_level: Schema.Int.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.deflate_level))),
+    snappy: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.snappy))),
+    auth_required: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.auth_required))),
     /** Whether the server has headers of messages; NSQ's has not. */
-    headers: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+    headers: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.headers))),
     /** Whether a REQ with a reason makes a message a dead letter; not of NSQ's. */
-    reject: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(false))),
+    reject: Schema.Boolean.pipe(Schema.withDecodingDefaultTypeKey(Effect.succeed(defaults.reject))),
     /** Largest message in bytes. No nsqd states it so far; a proxy may. */
     max_msg_size: Schema.optionalKey(Schema.Int)
   })
@@ -37,19 +52,7 @@ export const ServerFeatures = /* @__PURE__ */ lazySchema((
 export type ServerFeatures = typeof ServerFeatures.Type
 
 /** The features of a server without feature negotiation. */
-export const withoutNegotiation: ServerFeatures = {
-  max_rdy_count: 2500,
-  version: "",
-  msg_timeout: 60_000,
-  max_msg_timeout: 900_000,
-  tls_v1: false,
-  deflate: false,
-  deflate_level: 6,
-  snappy: false,
-  auth_required: false,
-  headers: false,
-  reject: false
-}
+export const withoutNegotiation: ServerFeatures = defaults
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -68,7 +71,7 @@ export const decodeFeatures = (text: string): ServerFeatures | undefined => {
   if (!isRecord(given)) return undefined
   let isValid = true
   const int = (key: "deflate_level" | "max_msg_timeout" | "max_rdy_count" | "msg_timeout"): number => {
-    const { [key]: value = withoutNegotiation[key] } = given
+    const { [key]: value = defaults[key] } = given
     if (typeof value === "number" && Number.isSafeInteger(value)) return value
     isValid = false
     return 0
