@@ -2,8 +2,9 @@
  * The pattern of bytes that JSON has in which a path leads to a value: the last name of the path, and one of the forms of the value
  * behind it. Other JSON rarely matches, so that only few bodies have to be parsed.
  *
- * Invariant: no JSON with the value at the path is missed, however it is written: with escapes, white space, duplicate names, and any of the
- * numbers that are the same double; of a whole number that is rounded, by its digits alone. Matching takes linear time: nothing behind a repetition can begin in it.
+ * Invariant: no JSON with the value at the path is missed, however it is written: with escapes, white space, duplicate names, and any of
+ * the numbers that are the same double. A whole number that JavaScript rounds is found by its digits alone. Matching takes linear time:
+ * nothing behind a repetition can begin in it.
  */
 const space = "[ \\t\\n\\r]*"
 
@@ -76,7 +77,7 @@ const isNumber = (text: string): boolean => text !== "NaN" && String(Number(text
 
 const numberSyntax = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
-/** The number as JavaScript writes it; `undefined` if the text is none. */
+/** The number as JavaScript writes it; `undefined` if the text is not a number. */
 export const plainNumberOf = (text: string): string | undefined =>
   isNumber(text) ? text : numberSyntax.test(text) ? String(Number(text)) : undefined
 

@@ -10,7 +10,7 @@ import type { TopicLog } from "../log/TopicLog.ts"
 
 const timePattern = /^(\d{4}-\d\d-\d\d)T(?!24)\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/
 
-/** Returns a time in ms since the Unix epoch; NaN if the text is none. JavaScript takes 30 February for a day in March. */
+/** Returns a time in ms since the Unix epoch; NaN if the text is not a time. JavaScript takes 30 February for a day in March. */
 const millisOf = (text: string): number => {
   const day = timePattern.exec(text)?.[1]
   const midnight = day === undefined ? NaN : Date.parse(day)

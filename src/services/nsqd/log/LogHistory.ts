@@ -82,7 +82,7 @@ export class LogHistory {
 
   // ---- reading
 
-  /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; `end` if there is none. */
+  /** The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; `end` without such a message. */
   sequenceAt(millis: number): Effect.Effect<number, StorageError> {
     return Effect.mapError(
       sequenceAt(this.host, millis, (segment) => this.host.retention.startOf(segment), this.end),

@@ -1,6 +1,6 @@
 /**
- * Reads the records of a log in order, for browsing and for finding a time (`TimeSearch`). It has files of its own, so that the channels read and
- * segments are removed meanwhile: records that disappear are passed over, and none is shown that was not written whole.
+ * Reads the records of a log in order, for browsing and for finding a time (`TimeSearch`). It has files of its own, so that the channels
+ * read and segments are removed meanwhile: records that disappear are passed over, and none is shown that was not written whole.
  *
  * Hot path: one read per megabyte, and nothing per message until a record is wanted.
  */

@@ -36,9 +36,9 @@ export const firstSince = (header: LogHeader, frames: Buffer, millis: number, is
 }
 
 /**
- * The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; `end` if there is none. `startOf` is
- * the time of a segment's first message. The search goes back from a segment that cannot tell it: a kill may have left the segment before
- * its first record.
+ * The sequence of the first message that was accepted from `millis` on, in ms since the Unix epoch; `end` without such a message.
+ * `startOf` returns the time of a segment's first message. The search goes back from a segment that cannot tell it: a kill may have left
+ * the segment before its first record.
  */
 export const sequenceAt = (
   host: ScanHost,
