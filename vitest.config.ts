@@ -1,4 +1,14 @@
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
+
+/** Files that start processes and browsers begin first: otherwise the longest of them runs alone at the end, for a minute. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => /\/test\/(?:integration|package)\//.test(moduleId)
+    const { long = [], short = [] } = Object.groupBy(await super.sort(files), (file) => isLong(file) ? "long" : "short")
+    return [...long, ...short]
+  }
+}
 
 const source = (path: string): string => new URL(`src/${path}`, import.meta.url).pathname
 
@@ -23,7 +33,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // All processors: many tests wait for processes and browsers. Vitest's default leaves one processor out.
     maxWorkers: "100%",
-    sequence: { concurrent: false },
+    sequence: { concurrent: false, sequencer: LongestFirst },
     exclude: ["node_modules/**", "dist/**"]
   }
 })
