@@ -1,28 +1,10 @@
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, layer } from "@effect/vitest"
-import { Effect, FileSystem } from "effect"
-import { HistoryFiles } from "../../../src/services/nsqadmin/HistoryFiles.ts"
-import * as Format from "../../../src/services/nsqadmin/HistoryFormat.ts"
+import { Effect } from "effect"
 import { Browser, type Tab } from "./browser.ts"
 import { startAdmin, startCluster } from "./cluster.ts"
-
-const directory = FileSystem.FileSystem.use((files) => files.makeTempDirectoryScoped()).pipe(
-  Effect.provide(NodeServices.layer)
-)
+import { historyDirectory, record } from "./past.ts"
 
 const hour = 3_600_000
-
-/** Writes the backlog of the topic at a time, as an earlier nsqadmin would have. */
-const record = (directory: string, at: number, backlog: number) =>
-  Effect.gen(function*() {
-    const files = new HistoryFiles(directory)
-    for (const tier of Format.tiers) {
-      const start = Math.floor(at / tier.millis) * tier.millis
-      const rates = { rate: 3, finish_rate: 1, requeue_rate: 0, timeout_rate: 0 }
-      yield* files.write(tier, { start, points: new Map([["orders", { backlog, ...rates }]]) })
-    }
-    yield* files.close
-  })
 
 /** Waits for the chart of the backlog with this description. */
 const chart = (tab: Tab, description: RegExp) =>
@@ -36,10 +18,10 @@ layer(Browser.layer, { excludeTestServices: true })("The history of nsqadmin's c
   it.effect("charts show the time before a restart, up to a week, and the address has the range", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
-      const historyDir = yield* directory
-      yield* record(historyDir, Date.now() - hour / 2, 4321)
-      yield* record(historyDir, Date.now() - 5 * hour, 56_789)
-      yield* record(historyDir, Date.now() - 5 * 24 * hour, 987_654)
+      const historyDir = yield* historyDirectory
+      yield* record(historyDir, Date.now() - hour / 2, { orders: 4321 })
+      yield* record(historyDir, Date.now() - 5 * hour, { orders: 56_789 })
+      yield* record(historyDir, Date.now() - 5 * 24 * hour, { orders: 987_654 })
       const { admin, create } = yield* startCluster({ historyDir })
       yield* create("orders", "archive")
       const view = yield* tab(admin.url)
@@ -61,8 +43,8 @@ layer(Browser.layer, { excludeTestServices: true })("The history of nsqadmin's c
   it.effect("dragging over a chart shows that time, and the day before can be compared", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
-      const historyDir = yield* directory
-      yield* record(historyDir, Date.now() - 24 * hour - hour / 4, 777)
+      const historyDir = yield* historyDirectory
+      yield* record(historyDir, Date.now() - 24 * hour - hour / 4, { orders: 777 })
       const { admin, create } = yield* startCluster({ historyDir })
       yield* create("orders")
       const view = yield* tab(admin.url)
@@ -91,9 +73,9 @@ layer(Browser.layer, { excludeTestServices: true })("The history of nsqadmin's c
   it.effect("a custom range shows one day last week", () =>
     Effect.gen(function*() {
       const { tab } = yield* Browser
-      const historyDir = yield* directory
+      const historyDir = yield* historyDirectory
       const then = Date.now() - 4 * 24 * hour
-      yield* record(historyDir, then, 31_337)
+      yield* record(historyDir, then, { orders: 31_337 })
       const { admin, create } = yield* startCluster({ historyDir })
       yield* create("orders")
       const view = yield* tab(admin.url, { timezoneId: "UTC" })

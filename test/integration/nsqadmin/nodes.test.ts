@@ -20,11 +20,75 @@ const confirm = Effect.fnUntraced(function*(tab: Tab, button: string, question: 
 const rowOf = (tab: Tab, table: string, name: string) =>
   tab.page.getByRole("table", { name: table }).getByRole("row").filter({ hasText: name })
 
+/** The width of a phone, in pixels. */
+const phone = 390
+
 const closed = (socket: Net.Socket) =>
   Effect.callback<void>((resume) => void socket.once("close", () => resume(Effect.void)))
 
+/** A labelled figure of a card; sizes are pixels. */
+interface CardFigure {
+  readonly name: string
+  /** The visible label, in quotation marks. */
+  readonly label: string
+  readonly labelSize: number
+  readonly value: string
+  readonly size: number
+  readonly lines: number
+  readonly isCut: boolean
+  readonly isNumeric: boolean
+  readonly box: { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number }
+}
+
+/** Returns the figures of a card, the first of a table, in the order in which a reader meets them. */
+const figuresOf = (tab: Tab, table: string, node: string): Effect.Effect<ReadonlyArray<CardFigure>> =>
+  tab.act((page) =>
+    page.evaluate<ReadonlyArray<CardFigure>>(`
+      Array.from(
+        Array.from(document.querySelectorAll("table[aria-label='${table}'] tbody tr"))
+          .find((row) => row.textContent.includes("${node}")).querySelectorAll("td"),
+        (cell) => {
+          const label = getComputedStyle(cell, "::before")
+          const { bottom, left, right, top } = cell.getBoundingClientRect()
+          const range = document.createRange()
+          range.selectNodeContents(cell)
+          return {
+            name: cell.dataset.name,
+            label: label.display === "block" && label.visibility === "visible" ? label.content : "",
+            labelSize: parseFloat(label.fontSize),
+            value: cell.innerText,
+            size: parseFloat(getComputedStyle(cell).fontSize),
+            lines: new Set(Array.from(range.getClientRects(), ({ y }) => Math.round(y))).size,
+            isNumeric: cell.classList.contains("numeric"),
+            isCut: cell.scrollWidth > cell.clientWidth,
+            box: { bottom, left, right, top }
+          }
+        }
+      ).sort(({ box: a }, { box: b }) => Math.round(a.top - b.top) || a.left - b.left)
+    `)
+  )
+
+/** Checks that each figure has a label, is not cut off, does not overlap another, and that nothing is wider than the phone. */
+const areLegible = Effect.fnUntraced(function*(tab: Tab, figures: ReadonlyArray<CardFigure>) {
+  for (const [i, { box, isCut, isNumeric, label, labelSize, lines, name, size, value }] of figures.entries()) {
+    assert.strictEqual(label, `"${name}"`)
+    assert.isAtLeast(labelSize, 12, name)
+    assert.isAtLeast(size, 14, name)
+    assert.notStrictEqual(value.trim(), "", name)
+    assert.isFalse(isCut, name)
+    assert.isTrue(box.left >= 0 && box.right <= phone, name)
+    if (isNumeric) assert.strictEqual(lines, 1, `${name}: ${value}`)
+    for (const { box: other, name: otherName } of figures.slice(i + 1)) {
+      const isApart = other.left >= box.right || other.right <= box.left || other.top >= box.bottom ||
+        other.bottom <= box.top
+      assert.isTrue(isApart, `${name} and ${otherName}`)
+    }
+  }
+  assert.isAtMost(yield* tab.act((page) => page.evaluate<number>("document.documentElement.scrollWidth")), phone)
+})
+
 /** NSQ's nsqd with a topic and a consumer, without the endpoints of effect-nsq. */
-const goNsqd = Effect.gen(function*() {
+const goNsqd = Effect.fnUntraced(function*(hostname: string, depth: number) {
   const clients = [{ client_id: "go", hostname: "go.example.com", remote_address: "10.0.0.1:5000" }]
   const address = yield* fakeServer(({ url = "" }, response) => {
     const [host, port] = address.split(":")
@@ -32,12 +96,12 @@ const goNsqd = Effect.gen(function*() {
       ? {
         version: "1.3.0",
         health: "OK",
-        topics: [{ topic_name: "orders", channels: [{ channel_name: "billing", clients, client_count: 1 }] }],
+        topics: [{ topic_name: "orders", channels: [{ channel_name: "billing", depth, clients, client_count: 1 }] }],
         memory: { heap_objects: 5000 },
         producers: null
       }
       : url === "/info"
-      ? { version: "1.3.0", broadcast_address: host, hostname: "go", http_port: Number(port) }
+      ? { version: "1.3.0", broadcast_address: host, hostname, http_port: Number(port) }
       : undefined
     response.statusCode = body === undefined ? 404 : 200
     response.end(JSON.stringify(body ?? { message: "NOT_FOUND" }))
@@ -50,7 +114,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqds, drains and clients i
     Effect.gen(function*() {
       const { tab } = yield* Browser
       const nsqd = yield* startNsqd([])
-      const go = yield* goNsqd
+      const go = yield* goNsqd("go", 0)
       const admin = yield* startAdmin({ nsqdHttpAddresses: [nsqd.http, go] })
       const view = yield* tab(admin.url)
       yield* view.open("/nodes")
@@ -73,6 +137,55 @@ layer(Browser.layer, { excludeTestServices: true })("nsqds, drains and clients i
       yield* shows(view, "go.example.com:5000")
       yield* shows(view, /cannot close a connection/)
       assert.strictEqual(yield* view.act((page) => page.getByRole("button", { name: "Close connection" }).count()), 0)
+    }))
+
+  it.effect("on a phone the cards of nodes show the important figures first, with labels, whole and legible", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const nsqd = yield* startNsqd([])
+      const hostname = "nsqd-17.storage.eu-central-1.compute.internal.example.com"
+      const go = yield* goNsqd(hostname, 1_234_567_890)
+      const admin = yield* startAdmin({ nsqdHttpAddresses: [nsqd.http, go] })
+      const view = yield* tab(admin.url, { viewport: { width: phone, height: 844 } })
+      yield* view.open("/nodes")
+      yield* view.act(() => rowOf(view, "nsqd nodes", nsqd.http).getByText(/\d (GB|TB) \(\d+%\)/).waitFor())
+      yield* view.act(() => rowOf(view, "nsqd nodes", go).getByText("1,234,567,890").waitFor())
+      yield* view.act(() => rowOf(view, "nsqd nodes", go).getByText(hostname).waitFor())
+      for (const node of [nsqd.http, go]) {
+        const figures = yield* figuresOf(view, "nsqd nodes", node)
+        const names = figures.map(({ name }) => name)
+        assert.deepStrictEqual(names.slice(0, 5), ["State", "Waiting", "In flight", "In /s", "Finished /s"])
+        assert.includeMembers(names, ["Requeued /s", "Timed out /s", "Memory", "Loop p99", "Disk free", "Clients"])
+        yield* areLegible(view, figures)
+      }
+    }))
+
+  it.effect("on a phone the cards of versions and topics are legible, also with opened lists", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const { admin, create, lookupds, nsqds: [first] } = yield* startCluster()
+      for (let i = 1; i <= 9; i++) yield* create(`topic-${i}`)
+      yield* create("a-topic.with_the.longest-name".padEnd(64, "-x"))
+      const view = yield* tab(admin.url, { viewport: { width: phone, height: 844 } })
+      yield* view.open("/nodes")
+      const card = rowOf(view, "Versions and topics", first.http)
+      yield* view.act(() => card.getByText("10", { exact: true }).waitFor())
+      yield* areLegible(view, yield* figuresOf(view, "Versions and topics", first.http))
+      for (const i of [0, 1]) yield* view.act(() => card.locator("summary").nth(i).click())
+      yield* view.act(() => card.getByText(lookupds[1].http).waitFor())
+      yield* view.act(() => card.getByText("topic-9").waitFor())
+      const figures = yield* figuresOf(view, "Versions and topics", first.http)
+      const names = ["TCP port", "Version", "nsqlookupds", "Topics"]
+      assert.sameMembers(figures.map(({ name }) => name), names)
+      yield* areLegible(view, figures)
+      // An address of an opened list is not broken into lines.
+      const [line, item] = yield* view.act(() =>
+        Promise.all(
+          [card.locator("summary").first(), card.getByRole("listitem").filter({ hasText: lookupds[1].http })]
+            .map((one) => one.evaluate((element) => element.getBoundingClientRect().height))
+        )
+      )
+      assert.isAtMost(item ?? NaN, (line ?? NaN) * 1.5)
     }))
 
   it.effect("a drain begins after its confirmation, shows how far it is, and can be ended", () =>

@@ -1,8 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Browser, type Tab } from "./browser.ts"
-import { startCluster, until } from "./cluster.ts"
+import { startAdmin, startCluster, startNsqd, until } from "./cluster.ts"
 import { consume } from "./consumer.ts"
+import { historyDirectory, record } from "./past.ts"
 
 const bodies = (count: number) => Array(count).fill("x").join("\n")
 
@@ -17,6 +18,16 @@ const waits = (tab: Tab, topic: string, text: string) =>
     page.getByRole("row").filter({ has: page.getByRole("link", { name: topic, exact: true }) })
       .getByText(text, { exact: true }).first().waitFor()
   )
+
+/** The heights of a sparkline's points, the oldest first, as parts of the chart's height. */
+const heightsOf = (tab: Tab, topic: string) =>
+  tab.act(async (page) => {
+    const row = page.getByRole("row").filter({ has: page.getByRole("link", { name: topic, exact: true }) })
+    const chart = row.getByRole("img", { name: /^backlog/ })
+    const [, height] = /^0 0 [\d.]+ ([\d.]+)$/.exec((await chart.getAttribute("viewBox")) ?? "") ?? []
+    const line = (await chart.locator("path.line").getAttribute("d")) ?? ""
+    return Array.from(line.matchAll(/[ML][\d.]+ ([\d.]+)/g), ([, y]) => 1 - Number(y) / Number(height))
+  })
 
 layer(Browser.layer, { excludeTestServices: true })("the list of topics", (it) => {
   it.effect("the list shows the backlog of channels, with the largest first, and their rates", () =>
@@ -62,6 +73,46 @@ layer(Browser.layer, { excludeTestServices: true })("the list of topics", (it) =
         const isVisible = yield* view.act((page) => page.locator(`td.${key}`).first().isVisible())
         assert.isTrue(isVisible, key)
       }
+    }))
+
+  it.effect("sparklines begin at zero, follow the backlog of channels, and a few messages do not look like very many", () =>
+    Effect.gen(function*() {
+      const { tab } = yield* Browser
+      const backlogs = { none: 0, few: 3, many: 35_000, sinking: 500 }
+      const nsqd = yield* startNsqd([])
+      for (const [topic, count] of Object.entries(backlogs)) {
+        yield* nsqd.post(`/topic/create?topic=${topic}`)
+        yield* nsqd.post(`/channel/create?topic=${topic}&channel=archive`)
+        if (count > 0) yield* nsqd.post(`/mpub?topic=${topic}`, bodies(count))
+        // The topic's own queue is empty, so that its depth is not what the line shows.
+        yield* until(
+          nsqd.get(`/stats?format=json&topic=${topic}`),
+          ({ text }) => text.includes(`"topic_name":"${topic}"`) && text.includes(`"depth":${count},"backend_depth"`)
+        )
+      }
+      const historyDir = yield* historyDirectory
+      const past = [40, 30, 20, 10]
+      for (const minutes of past) {
+        yield* record(historyDir, Date.now() - minutes * 60_000, { ...backlogs, sinking: 2000 })
+      }
+      const admin = yield* startAdmin({ nsqdHttpAddresses: [nsqd.http], historyDir })
+      const view = yield* tab(admin.url)
+      yield* view.open("/")
+      /** The points of the history, and at least one of a sample. */
+      const line = (topic: string) => until(heightsOf(view, topic), ({ length }) => length > past.length)
+      const flat = Effect.fnUntraced(function*(topic: string) {
+        const heights = yield* line(topic)
+        assert.lengthOf(new Set(heights), 1, topic)
+        return heights[0] ?? NaN
+      })
+      const zero = yield* flat("none")
+      const top = yield* flat("many")
+      assert.isTrue(zero > 0 && zero < 0.15, `the line of zero is visible: ${zero}`)
+      assert.isTrue(top > 0.8 && top < 0.95, `the highest line is visible: ${top}`)
+      assert.approximately((yield* flat("few")) - zero, 0.3 * (1 - 2 * zero), 0.01)
+      const sinking = yield* line("sinking")
+      assert.approximately(sinking[0] ?? NaN, top, 0.01)
+      assert.approximately((sinking.at(-1) ?? NaN) - zero, (top - zero) / 4, 0.01)
     }))
 
   for (const width of [1280, 390]) {
