@@ -12,6 +12,8 @@ import type { HttpError } from "../http/HttpError.ts"
 export interface Observation {
   /** Unix milliseconds. */
   readonly at: number
+  /** The first request to daemons that were not known before, in Unix milliseconds. */
+  readonly began: number
   /** Monotonic milliseconds. */
   readonly monotonic: number
   /** The queried nsqlookupds. */
@@ -34,6 +36,8 @@ interface Seen {
 
 interface Known {
   readonly state: DaemonState
+  /** The last successful reply, in Unix milliseconds; undefined if it has never replied. */
+  readonly replied: number | undefined
   /** Undefined for an nsqlookupd, and for an nsqd that has never responded. */
   readonly seen: Seen | undefined
 }
@@ -48,20 +52,24 @@ const healthy = "OK"
 
 const keyOf = ({ address, kind }: Pick<DaemonState, "kind" | "address">): string => `${kind} ${address}`
 
+type NewState = Omit<DaemonState, "since" | "has_replied">
+
 /** Whether a daemon is still healthy, degraded or unreachable. The text of the error does not count. */
-const isAsBefore = (before: DaemonState | undefined, now: Omit<DaemonState, "since">): before is DaemonState =>
+const isAsBefore = (before: DaemonState | undefined, now: NewState): before is DaemonState =>
   before !== undefined && before.reachable === now.reachable && (before.error === "") === (now.error === "")
 
 /** Returns the states after an observation. */
 export const observe = (before: DaemonStates, observation: Observation): DaemonStates => {
-  const { at, failures, lookupds, monotonic, named, nodes, responses, retention } = observation
+  const { at, began, failures, lookupds, monotonic, named, nodes, responses, retention } = observation
   const states = new Map<string, Known>()
   const failed = new Map(failures.map(({ address, message }) => [address, message]))
   const responseOf = new Map(responses.map((response) => [nodeAddress(response.node), response]))
 
-  const add = (state: Omit<DaemonState, "since">, seen: Seen | undefined): void => {
-    const known = before.get(keyOf(state))?.state
-    states.set(keyOf(state), { state: { ...state, since: isAsBefore(known, state) ? known.since : at }, seen })
+  const add = (state: NewState, seen: Seen | undefined): void => {
+    const known = before.get(keyOf(state))
+    const replied = state.reachable ? at : known?.replied
+    const since = isAsBefore(known?.state, state) ? known.state.since : replied ?? began
+    states.set(keyOf(state), { state: { ...state, has_replied: replied !== undefined, since }, replied, seen })
   }
   const isNamed = new Set(named.map(nodeAddress))
 
@@ -88,7 +96,8 @@ export const observe = (before: DaemonStates, observation: Observation): DaemonS
   }
   for (const [key, { seen, state }] of before) {
     if (states.has(key) || !isRemembered(seen, monotonic, retention) || isReplaced(seen.node, responses)) continue
-    add({ ...state, reachable: false, error: "no longer listed in the cluster" }, seen)
+    const { address, hostname, kind, version } = state
+    add({ kind, address, hostname, version, reachable: false, error: "no longer listed in the cluster" }, seen)
   }
   return states
 }

@@ -146,6 +146,7 @@ export class Sampler extends Context.Service<Sampler, {
         let statuses = LiveNodes.none
         let nodesNow: ReadonlyArray<LiveNode> = []
         let watched = Warnings.none
+        const started = clock.currentTimeMillisUnsafe()
 
         const publish = (message: string) =>
           PubSub.publish(samples, {
@@ -178,6 +179,7 @@ export class Sampler extends Context.Service<Sampler, {
 
         /** If an nsqlookupd fails, the remembered nsqds are queried as well. */
         const sample = Effect.gen(function*() {
+          const began = daemons === DaemonStates.none ? started : clock.currentTimeMillisUnsafe()
           const { lookupd: lookupds } = yield* sources.current
           const named = yield* queried(cluster.nodes)
           const nodes = named.failures.length === 0 && named.reason === undefined
@@ -193,6 +195,7 @@ export class Sampler extends Context.Service<Sampler, {
           const known = daemons
           daemons = DaemonStates.observe(daemons, {
             at,
+            began,
             monotonic: queriedAt,
             lookupds,
             named: named.value,

@@ -145,11 +145,17 @@ const ofTopic = function*(topic: string, { channels, nodes, summary: { depth } }
   }
 }
 
-const ofDaemon = function*({ address, error, kind, reachable, since }: DaemonState): Generator<Notice> {
+const ofDaemon = function*(daemon: DaemonState): Generator<Notice> {
+  const { address, error, has_replied, kind, reachable, since } = daemon
   const subject = { node: address }
   // The raw error is shown with the state of the daemon.
-  if (!reachable) yield notice("daemon_gone", subject, `${kind} ${address} is unreachable`, { began: since })
-  else if (error !== "") {
+  if (!reachable) {
+    const detail = has_replied ? "" : "it has never replied to this nsqadmin"
+    yield notice("daemon_gone", subject, `${kind} ${address} is unreachable and has not replied`, {
+      detail,
+      began: since
+    })
+  } else if (error !== "") {
     yield notice("daemon_unhealthy", subject, `${kind} ${address} is degraded: ${error}`, { began: since })
   }
 }

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react"
 import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
 import type { NodeDrain } from "../../protocol/http/NodeResponse.ts"
+import * as Daemons from "../core/daemons.ts"
 import * as Format from "../core/format.ts"
 import * as NodeFigures from "../core/nodeFigures.ts"
 
@@ -32,12 +33,10 @@ export const Away = ({ isSum = false, now, since }: {
     </Badge>
   )
 
-/** The state of a daemon; of one that is not healthy since when. */
-export const DaemonBadge = ({ daemon: { error, reachable, since }, now }: {
-  readonly daemon: DaemonState
-  readonly now: number
-}) => {
-  if (!reachable) return <Badge kind="error">unreachable for {Format.span(now - since)}</Badge>
+/** The state of a daemon; of one that is unreachable also since when. */
+export const DaemonBadge = ({ daemon, now }: { readonly daemon: DaemonState; readonly now: number }) => {
+  const { error, reachable } = daemon
+  if (!reachable) return <Badge kind="error">unreachable: {Daemons.shortSilence(daemon, now)}</Badge>
   return error === "" ? <Badge kind="good">healthy</Badge> : <Badge kind="warning" title={error}>degraded</Badge>
 }
 

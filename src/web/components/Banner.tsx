@@ -1,6 +1,5 @@
 import { useAtomValue } from "@effect/atom-react"
-import type { DaemonState } from "../../protocol/http/admin/AdminLive.ts"
-import * as Format from "../core/format.ts"
+import * as Daemons from "../core/daemons.ts"
 import * as Route from "../core/route.ts"
 import { liveAtom } from "../live/live.ts"
 import { Link } from "./Link.tsx"
@@ -8,12 +7,6 @@ import { Notice, Raw } from "./Notice.tsx"
 
 /** Limit for daemons named in the banner. */
 const maxNamed = 4
-
-/** Returns which daemon is unreachable, and since when. */
-export const sentenceOf = ({ address, hostname, kind, since }: DaemonState, now: number): string => {
-  const name = hostname === "" || address.startsWith(hostname) ? address : `${hostname} (${address})`
-  return `${kind} ${name} has been unreachable since ${Format.since(since, now)}.`
-}
 
 /** The daemons that are unreachable, on every page; nothing while all respond. The errors are shown on demand. */
 export const Banner = () => {
@@ -31,7 +24,7 @@ export const Banner = () => {
     <Notice kind="error">
       <ul className="plain">
         {gone.slice(0, maxNamed).map((daemon) => (
-          <li key={`${daemon.kind} ${daemon.address}`}>{sentenceOf(daemon, at)}</li>
+          <li key={`${daemon.kind} ${daemon.address}`}>{Daemons.sentence(daemon, at)}</li>
         ))}
         {gone.length > maxNamed && (
           <li>

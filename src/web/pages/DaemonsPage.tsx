@@ -5,6 +5,7 @@ import { Link } from "../components/Link.tsx"
 import { Notice } from "../components/Notice.tsx"
 import { Table } from "../components/Table.tsx"
 import { Waiting } from "../components/Waiting.tsx"
+import * as Daemons from "../core/daemons.ts"
 import * as Format from "../core/format.ts"
 import * as Route from "../core/route.ts"
 import { liveAtom } from "../live/live.ts"
@@ -38,7 +39,15 @@ export const DaemonsPage = () => {
           },
           { name: "Daemon", cell: ({ kind }) => kind },
           { name: "State", cell: (daemon) => <State daemon={daemon} /> },
-          { name: "Since", wide: true, cell: ({ since }) => <span className="whole">{Format.since(since, at)}</span> },
+          {
+            name: "Since",
+            wide: true,
+            cell: (daemon) => (
+              <span className="whole">
+                {daemon.reachable ? Format.since(daemon.since, at) : Daemons.silence(daemon, at)}
+              </span>
+            )
+          },
           daemons.some(({ error }) => error !== "")
             ? { name: "Error", wide: true, cell: ({ error }) => error }
             : undefined,

@@ -70,7 +70,7 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's live pages", (it
       yield* view.act((page) => page.getByRole("listitem").filter({ hasText: "Daemon unreachable" }).first().waitFor())
       // The page shows the figures of the remaining daemons, and a banner that names the failed ones.
       yield* view.open("/topics/orders")
-      yield* shows(view, new RegExp(`nsqlookupd ${lookupds[1].http} has been unreachable since \\d\\d:\\d\\d`))
+      yield* shows(view, new RegExp(`nsqlookupd ${lookupds[1].http} is unreachable: last reply \\d\\d:\\d\\d`))
       yield* view.act((page) => page.getByRole("rowheader", { name: new RegExp(first.http) }).waitFor())
     }))
 

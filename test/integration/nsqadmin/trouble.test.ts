@@ -15,13 +15,15 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's words for troubl
       const { tab } = yield* Browser
       const { admin, create, nsqds: [first, second] } = yield* startCluster()
       yield* create("orders", "archive")
-      yield* second.stop
       const view = yield* tab(admin.url)
+      yield* view.open("/daemons")
+      yield* shows(view, "All 4 daemons are reachable.")
+      yield* second.stop
       for (
         const place of ["/", "/topics/orders", "/topics/orders/archive", "/nodes", `/nodes/${first.http}`, "/lookup"]
       ) {
         yield* view.open(place)
-        yield* shows(view, new RegExp(`nsqd .*${second.http}.* has been unreachable since \\d\\d:\\d\\d, for`))
+        yield* shows(view, new RegExp(`nsqd .*${second.http}.* is unreachable: last reply \\d\\d:\\d\\d, \\d`))
         assert.isFalse(yield* view.act((page) => page.getByText("no longer listed").isVisible()), place)
         assert.strictEqual(yield* view.act((page) => page.getByText(/Get "http/).filter({ visible: true }).count()), 0)
       }
@@ -83,7 +85,10 @@ layer(Browser.layer, { excludeTestServices: true })("nsqadmin's words for troubl
       yield* until(Effect.sync(() => lines(`nsqlookupd ${lookupd} is unreachable`)), (found) => found.length > 0)
       const view = yield* tab(admin.url)
       yield* view.open("/")
-      yield* shows(view, new RegExp(`nsqlookupd ${lookupd} has been unreachable since`))
+      yield* shows(
+        view,
+        new RegExp(`nsqlookupd ${lookupd} is unreachable: no reply yet, first request \\d\\d:\\d\\d, \\d`)
+      )
       isBroken = false
       yield* until(Effect.sync(() => lines(`nsqlookupd ${lookupd} is reachable again`)), (found) => found.length > 0)
       yield* shows(view, "No topics found")

@@ -16,6 +16,7 @@ const seen = (
   options: Partial<DaemonStates.Observation> = {}
 ): DaemonStates.Observation => ({
   at,
+  began: at,
   monotonic: at,
   lookupds: [],
   named,
@@ -36,23 +37,46 @@ const states = (...observations: ReadonlyArray<DaemonStates.Observation>) =>
 const goneError = "no longer listed in the cluster"
 
 describe("DaemonStates", () => {
-  it("a state keeps its time until the daemon becomes reachable or unreachable", () => {
+  it("a daemon is healthy or degraded since the first sample that found it so, and unreachable since its last reply", () => {
     const failing = { responses: [], failures: [unreachable("a:4151")] }
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 1 }
     ])
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a], failing), seen(3, [a], failing)), [
-      { address: "a:4151", reachable: false, error: unreachable("a:4151").message, since: 2 }
+      { address: "a:4151", reachable: false, error: unreachable("a:4151").message, since: 1 }
     ])
     assert.deepStrictEqual(states(seen(1, [a]), seen(2, [a], failing), seen(3, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 3 }
     ])
   })
 
+  it("a daemon is unreachable since the last of its replies, also as it was degraded", () => {
+    const degraded = seen(5, [a]).responses.map((response) => ({ ...response, health: "NOK" }))
+    const gone = { responses: [], failures: [unreachable("a:4151")] }
+    const [state] = states(seen(1, [a]), seen(5, [a], { responses: degraded }), seen(9, [a], gone), seen(13, [a], gone))
+    assert.strictEqual(state?.since, 5)
+    const lookupds = ["lookup:4161"]
+    const [lookupd] = states(
+      seen(1, [], { lookupds }),
+      seen(5, [], { lookupds }),
+      seen(9, [], { lookupds, failures: [unreachable("lookup:4161")] })
+    )
+    assert.strictEqual(lookupd?.since, 5)
+  })
+
+  it("a daemon that has never replied is unreachable since the first request to it", () => {
+    const never = { began: 3, responses: [], failures: [unreachable("a:4151")] }
+    const observed = [seen(7, [a], never), seen(12, [a], { ...never, began: 10 })]
+    const [state] = DaemonStates.list(observed.reduce(DaemonStates.observe, DaemonStates.none))
+    assert.deepInclude(state, { reachable: false, has_replied: false, since: 3 })
+    const [after] = DaemonStates.list([...observed, seen(17, [a])].reduce(DaemonStates.observe, DaemonStates.none))
+    assert.deepInclude(after, { reachable: true, has_replied: true, since: 17 })
+  })
+
   it("an nsqd that is no longer listed is remembered for the retention time", () => {
     const forgotten = (at: number) => states(seen(1, [a, b]), seen(2, [a]), seen(at, [a])).slice(1)
     assert.deepStrictEqual(forgotten(60 * minute + 1), [
-      { address: "b:4151", reachable: false, error: goneError, since: 2 }
+      { address: "b:4151", reachable: false, error: goneError, since: 1 }
     ])
     assert.deepStrictEqual(forgotten(60 * minute + 2), [])
   })
@@ -83,6 +107,35 @@ describe("DaemonStates", () => {
     assert.deepStrictEqual(states(seen(1, [], { failures }), seen(2, [a])), [
       { address: "a:4151", reachable: true, error: "", since: 2 }
     ])
+  })
+
+  it.effect("warnings of unreachable nsqds begin with the last reply, or without one with the start of nsqadmin", () => {
+    const state = fakeCluster({ a: { topics: {} }, b: { topics: {}, fails: "connection refused" }, c: { topics: {} } })
+    state.statsTake = 1500
+    const warnings = Effect.map(
+      latest,
+      ({ warnings }) => warnings.map(({ detail, node, since, text }) => [node, since, text, detail])
+    )
+    return Effect.gen(function*() {
+      const never = (node: string, since: number) => [
+        node,
+        since,
+        `nsqd ${node} is unreachable and has not replied`,
+        "it has never replied to this nsqadmin"
+      ]
+      // The first sample begins at 0 ms, and its replies arrive at 1,500 ms.
+      yield* TestClock.adjust(state.statsTake)
+      yield* untilIdle
+      assert.deepStrictEqual(yield* warnings, [never("b:4151", 0)])
+      yield* passSamples(2)
+      const { at } = yield* latest
+      state.nodes["a"] = { topics: {}, fails: "connection refused" }
+      yield* passSamples(2)
+      assert.deepStrictEqual(yield* warnings, [
+        ["a:4151", at, "nsqd a:4151 is unreachable and has not replied", ""],
+        never("b:4151", 0)
+      ])
+    }).pipe(Effect.provide(samplerLayer(state)))
   })
 
   it.effect("a stopped nsqd is unreachable until it starts again", () => {

@@ -117,7 +117,7 @@ describe("Warnings", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* listed, [
         ["daemon_unhealthy", "nsqd b:4151 is degraded: NOK - no space left on device"],
-        ["daemon_gone", "nsqd c:4151 is unreachable"],
+        ["daemon_gone", "nsqd c:4151 is unreachable and has not replied"],
         ["versions_differ", "nsqd versions differ: 1.2.1 on b:4151; 1.3.0 on a:4151"]
       ])
     }).pipe(withCluster(fakeCluster({

@@ -10,6 +10,7 @@ const node: DaemonState = {
   version: "1.3.0",
   reachable: true,
   error: "",
+  has_replied: true,
   since: 0
 }
 

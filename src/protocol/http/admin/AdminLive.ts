@@ -79,7 +79,12 @@ export const DaemonState = Schema.Struct({
   reachable: Schema.Boolean,
   /** Why the daemon is unreachable or degraded; empty if it is healthy. */
   error: Schema.String,
-  /** The time of its last change between healthy, degraded and unreachable. */
+  /** Whether a request of nsqadmin to it has succeeded since the start of nsqadmin. */
+  has_replied: Schema.Boolean,
+  /**
+   * Of an unreachable daemon the time of its last successful reply; if it never replied, of nsqadmin's first request to it. Of others the
+   * time of the last change between healthy, degraded and unreachable.
+   */
   since: Time
 })
 export type DaemonState = typeof DaemonState.Type
