@@ -11,7 +11,7 @@ import type { Flow } from "./Flow.ts"
 import * as Format from "./HistoryFormat.ts"
 import { HistoryStore } from "./HistoryStore.ts"
 import { PointGrid } from "./PointMeans.ts"
-import { type PointFigures, ringLength, Rings } from "./Rings.ts"
+import { type PointFigures, type PointRates, ringLength, Rings } from "./Rings.ts"
 import { Sampler } from "./Sampler.ts"
 
 const pointMillis = 20_000
@@ -54,6 +54,8 @@ export class SeriesTable {
   /** The number of the first point, undefined before the first figures. A point's number is its time divided by 20 s. */
   private first: number | undefined
   private current = 0
+  /** The point at which series that are too old have been dropped. */
+  private dropped = 0
   /** Whether a series was rejected because the table was full. */
   isFull = false
 
@@ -65,17 +67,18 @@ export class SeriesTable {
     return this.rings.size
   }
 
-  /** Adds figures to the current point, one step for each topic. */
+  /** Adds figures to the current point, a step or two for each topic. */
   *record(figures: ClusterFigures): Generator<void, void, void> {
     this.advance(figures.at)
+    if (this.dropped < this.current) yield* this.dropOld()
     for (const [name, { channels, nodes, summary }] of figures.topics) {
       // The last known figures of nsqds that are away are no points: without any current figures, the chart has a gap.
       const current = Array.from(nodes).filter(([, { away }]) => away === null)
       if (current.length === 0 && nodes.size > 0) continue
       const topic = groupOf(this.topics, name, () => new TopicSeries())
-      this.write(topic.sum, summary, channels)
+      this.write(topic.sum, summary.backlog, summary, channels)
       for (const [node, onNode] of current) {
-        this.write(groupOf(topic.nodes, node, () => new Group()), onNode, onNode.channels)
+        this.write(groupOf(topic.nodes, node, () => new Group()), onNode.backlog, onNode, onNode.channels)
       }
       yield
     }
@@ -99,7 +102,7 @@ export class SeriesTable {
     const times = Array.from({ length: points }, (_, i) => begin + (this.current - points + 1 + i) * pointMillis)
     const series: Array<HistorySeries> = []
     const add = (topic: string, channel: string, node: string, found: Series | undefined): void => {
-      if (found === undefined || series.length >= max) return
+      if (found === undefined || this.isOld(found) || series.length >= max) return
       series.push({ topic, channel, node, ...this.rings.read(found.ring, points) })
     }
     for (const name of names) add(name, "", "", this.topics.get(name)?.sum.own)
@@ -116,20 +119,20 @@ export class SeriesTable {
     return { times, series }
   }
 
-  private write(group: Group, own: PointFigures, channels: ReadonlyMap<string, Flow>): void {
-    group.own = this.add(group.own, own)
+  private write(group: Group, backlog: number, own: PointRates, channels: ReadonlyMap<string, Flow>): void {
+    group.own = this.add(group.own, backlog, own)
     for (const [name, flow] of channels) {
       const known = group.channels.get(name)
-      const series = this.add(known, pointOf(flow))
+      const series = this.add(known, flow.depth, flow)
       if (known === undefined && series !== undefined) group.channels.set(name, series)
     }
   }
 
-  private add(known: Series | undefined, figures: PointFigures): Series | undefined {
+  private add(known: Series | undefined, backlog: number, rates: PointRates): Series | undefined {
     const series = known ?? this.make()
     if (series === undefined) return undefined
     series.last = this.current
-    this.rings.write(series.ring, figures)
+    this.rings.write(series.ring, backlog, rates)
     return series
   }
 
@@ -146,10 +149,10 @@ export class SeriesTable {
     if (point <= this.current) return
     this.rings.turn(point - this.current)
     this.current = point
-    this.dropOld()
   }
 
-  private dropOld(): void {
+  private *dropOld(): Generator<void, void, void> {
+    this.dropped = this.current
     for (const [name, { nodes, sum }] of this.topics) {
       this.dropOldOf(sum)
       for (const [node, group] of nodes) {
@@ -157,11 +160,12 @@ export class SeriesTable {
         if (isEmpty(group)) nodes.delete(node)
       }
       if (isEmpty(sum) && nodes.size === 0) this.topics.delete(name)
+      yield
     }
   }
 
   private dropOldOf(group: Group): void {
-    if (this.isOld(group.own)) {
+    if (group.own !== undefined && this.isOld(group.own)) {
       this.rings.release(group.own.ring)
       group.own = undefined
     }
@@ -172,18 +176,10 @@ export class SeriesTable {
     }
   }
 
-  private isOld(series: Series | undefined): series is Series {
-    return series !== undefined && this.current - series.last >= ringLength
+  private isOld({ last }: Series): boolean {
+    return this.current - last >= ringLength
   }
 }
-
-const pointOf = ({ depth: backlog, finish_rate, rate, requeue_rate, timeout_rate }: Flow): PointFigures => ({
-  backlog,
-  rate,
-  finish_rate,
-  requeue_rate,
-  timeout_rate
-})
 
 const isEmpty = ({ channels, own }: Group): boolean => own === undefined && channels.size === 0
 

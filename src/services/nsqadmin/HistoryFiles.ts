@@ -94,7 +94,7 @@ export class HistoryFiles {
       }
       const offset = Math.floor((start % Format.dayMillis) / tier.millis) * Format.pointBytes
       const buffer = Buffer.alloc(Format.pointBytes)
-      for (const [series, point] of points) {
+      for (const [series, { point }] of points) {
         const slot = known.slots.get(series)
         if (slot === undefined) continue
         Format.encode(point, buffer, 0)

@@ -10,7 +10,6 @@ import * as Format from "./HistoryFormat.ts"
 import type { NsqadminError } from "./NsqadminError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 import { PointMeans, type PointsAt } from "./PointMeans.ts"
-import type { PointFigures } from "./Rings.ts"
 import { Sampler } from "./Sampler.ts"
 
 /** Limit for points that wait for the disk: of about 16 minutes. Further ones are dropped. */
@@ -23,29 +22,15 @@ interface Batch {
 
 type Stored = ReadonlyMap<string, ReadonlyArray<StoredPoint>>
 
-const pointOf = ({ backlog, finish_rate, rate, requeue_rate, timeout_rate }: PointFigures): PointFigures => ({
-  backlog,
-  rate,
-  finish_rate,
-  requeue_rate,
-  timeout_rate
-})
-
-/** The series of topics and channels. The last known figures of nsqds that are away are no points. */
-const seriesOf = function*({ topics }: ClusterFigures): Generator<readonly [string, PointFigures]> {
+/**
+ * Adds the points of all topics and channels to means, one step for each topic. The last known figures of nsqds that are away are no
+ * points.
+ */
+function* added({ topics }: ClusterFigures, to: PointMeans): Generator<void, void, void> {
   for (const [topic, { channels, nodes, summary }] of topics) {
     if (nodes.size > 0 && Array.from(nodes.values()).every(({ away }) => away !== null)) continue
-    yield [topic, pointOf(summary)]
-    for (const [channel, flow] of channels) {
-      yield [Format.seriesName(topic, channel), pointOf({ ...flow, backlog: flow.depth })]
-    }
-  }
-}
-
-/** Adds the points of all series to means, one step for each. */
-function* added(figures: ClusterFigures, to: PointMeans): Generator<void, void, void> {
-  for (const [series, point] of seriesOf(figures)) {
-    to.add(series, point)
+    to.add(topic, summary.backlog, summary)
+    for (const [channel, flow] of channels) to.add(Format.seriesName(topic, channel), flow.depth, flow)
     yield
   }
 }

@@ -1,7 +1,7 @@
 /** Collects samples into points of a fixed time: the greatest backlog and the mean rates of each series. */
-import type { PointFigures } from "./Rings.ts"
+import type { PointFigures, PointRates } from "./Rings.ts"
 
-type Rate = "rate" | "finish_rate" | "requeue_rate" | "timeout_rate"
+type Rate = keyof PointRates
 
 const rates: ReadonlyArray<Rate> = ["rate", "finish_rate", "requeue_rate", "timeout_rate"]
 
@@ -9,7 +9,8 @@ const rates: ReadonlyArray<Rate> = ["rate", "finish_rate", "requeue_rate", "time
 export interface PointsAt {
   /** Unix milliseconds: the start of the points, a multiple of their length. */
   readonly start: number
-  readonly points: ReadonlyMap<string, PointFigures>
+  /** By series. A point is computed when it is read, because there may be very many. */
+  readonly points: ReadonlyMap<string, { readonly point: PointFigures }>
 }
 
 /** A point whose rates are means of the known ones. */
@@ -18,8 +19,8 @@ class Mean {
   readonly sums: { [R in Rate]: number } = { rate: 0, finish_rate: 0, requeue_rate: 0, timeout_rate: 0 }
   readonly counts: { [R in Rate]: number } = { rate: 0, finish_rate: 0, requeue_rate: 0, timeout_rate: 0 }
 
-  add(point: PointFigures): void {
-    this.backlog = Math.max(this.backlog, point.backlog)
+  add(backlog: number, point: PointRates): void {
+    this.backlog = Math.max(this.backlog, backlog)
     for (const rate of rates) {
       const value = point[rate]
       if (value === null) continue
@@ -44,7 +45,7 @@ class Mean {
 export class PointMeans {
   private readonly millis: number
   private start: number | undefined
-  private readonly means = new Map<string, Mean>()
+  private means = new Map<string, Mean>()
 
   constructor(millis: number) {
     this.millis = millis
@@ -60,17 +61,17 @@ export class PointMeans {
   }
 
   /** Adds figures of a series to its current point. */
-  add(series: string, figures: PointFigures): void {
+  add(series: string, backlog: number, figures: PointRates): void {
     let mean = this.means.get(series)
     if (mean === undefined) this.means.set(series, mean = new Mean())
-    mean.add(figures)
+    mean.add(backlog, figures)
   }
 
   /** Returns the current points, and begins new ones. */
   finish(): PointsAt | undefined {
     if (this.start === undefined || this.means.size === 0) return undefined
-    const points = new Map(Array.from(this.means, ([series, mean]) => [series, mean.point]))
-    this.means.clear()
+    const points = this.means
+    this.means = new Map()
     return { start: this.start, points }
   }
 }
@@ -112,7 +113,7 @@ export class PointGrid {
     const index = this.indexOf(at)
     if (index < 0) return
     const mean = this.means[index] ??= new Mean()
-    mean.add(point)
+    mean.add(point.backlog, point)
   }
 
   /** Returns the points; null for a time without any. */

@@ -1,6 +1,7 @@
 /**
  * Ring buffers of points, one per series, in a few large typed arrays that hold an hour of tens of thousands of series. All
- * rings advance together. A point is the last backlog and the mean rates of 20 seconds, or empty (NaN).
+ * rings advance together, so that the points of one time lie side by side. A point is the last backlog and the mean rates of 20 seconds,
+ * or empty (NaN).
  */
 
 /** Points per ring: an hour of 20 seconds each. */
@@ -9,7 +10,7 @@ export const ringLength = 180
 /** Rings per allocated block. */
 const blockRings = 512
 
-/** Single precision is enough for a chart and halves the memory. */
+/** The points of 512 rings, time by time. Single precision is enough for a chart and halves the memory. */
 interface Block {
   readonly backlogs: Float32Array
   readonly rates: Float32Array
@@ -34,15 +35,19 @@ const newBlock = (): Block => ({
   rated: new Uint16Array(blockRings)
 })
 
-/** The charted figures of a point. */
-export interface PointFigures {
-  readonly backlog: number
-  /** Messages received per second; null if unknown, like the next. */
+/** The charted rates of a point, per second; null if unknown. */
+export interface PointRates {
+  /** Messages received. */
   readonly rate: number | null
-  /** Messages finished per second. */
+  /** Messages finished. */
   readonly finish_rate: number | null
   readonly requeue_rate: number | null
   readonly timeout_rate: number | null
+}
+
+/** The charted figures of a point. */
+export interface PointFigures extends PointRates {
+  readonly backlog: number
 }
 
 /** The points of a ring, oldest first; null where no value is known. */
@@ -91,9 +96,10 @@ export class Rings {
   /** Empties a ring and makes it available again. */
   release(ring: number): void {
     const { backlogs, finishRates, rated, rates, requeueRates, timeoutRates } = this.block(ring)
-    const start = ring % blockRings * ringLength
-    for (const values of [backlogs, rates, finishRates]) values.fill(NaN, start, start + ringLength)
-    for (const values of [requeueRates, timeoutRates]) values?.fill(0, start, start + ringLength)
+    for (let at = ring % blockRings; at < backlogs.length; at += blockRings) {
+      for (const values of [backlogs, rates, finishRates]) values[at] = NaN
+      for (const values of [requeueRates, timeoutRates]) if (values !== undefined) values[at] = 0
+    }
     rated[ring % blockRings] = 0
     this.free.push(ring)
   }
@@ -102,25 +108,22 @@ export class Rings {
   turn(points: number): void {
     for (let i = Math.min(points, ringLength); i > 0; i--) {
       this.column = (this.column + 1) % ringLength
+      const start = this.column * blockRings
+      const end = start + blockRings
       for (const { backlogs, finishRates, rated, rates, requeueRates, timeoutRates } of this.blocks) {
-        for (let at = this.column; at < backlogs.length; at += ringLength) {
-          backlogs[at] = NaN
-          rates[at] = NaN
-          finishRates[at] = NaN
-          if (requeueRates !== undefined) requeueRates[at] = 0
-          if (timeoutRates !== undefined) timeoutRates[at] = 0
-        }
+        for (const values of [backlogs, rates, finishRates]) values.fill(NaN, start, end)
+        for (const values of [requeueRates, timeoutRates]) values?.fill(0, start, end)
         rated.fill(0)
       }
     }
   }
 
   /** Sets the backlog of the current point and adds rates to its means. */
-  write(ring: number, { backlog, finish_rate, rate, requeue_rate, timeout_rate }: PointFigures): void {
+  write(ring: number, backlog: number, { finish_rate, rate, requeue_rate, timeout_rate }: PointRates): void {
     const block = this.block(ring)
     const { backlogs, finishRates, rated, rates } = block
     const inBlock = ring % blockRings
-    const at = inBlock * ringLength + this.column
+    const at = this.column * blockRings + inBlock
     backlogs[at] = backlog
     if (rate === null) return
     const count = (rated[inBlock] ?? 0) + 1
@@ -141,11 +144,11 @@ export class Rings {
   /** Returns the last points of a ring, the current one last. */
   read(ring: number, points: number): RingPoints {
     const { backlogs, finishRates, rates, requeueRates, timeoutRates } = this.block(ring)
-    const start = ring % blockRings * ringLength
+    const inBlock = ring % blockRings
     const valuesOf = (stored: Float32Array): Array<number | null> =>
       Array.from({ length: points }, (_, i) => {
-        const at = start + (this.column - (points - 1 - i) + ringLength) % ringLength
-        return value(stored[at] ?? NaN)
+        const column = (this.column - (points - 1 - i) + ringLength) % ringLength
+        return value(stored[column * blockRings + inBlock] ?? NaN)
       })
     const rate = valuesOf(rates)
     /** Where the rate of received messages is unknown, these are, too. */

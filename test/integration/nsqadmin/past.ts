@@ -15,7 +15,9 @@ const rates = { rate: 3, finish_rate: 1, requeue_rate: 0, timeout_rate: 0 }
 export const record = (directory: string, at: number, backlogs: { readonly [topic: string]: number }) =>
   Effect.gen(function*() {
     const files = new HistoryFiles(directory)
-    const points = new Map(Object.entries(backlogs).map(([topic, backlog]) => [topic, { backlog, ...rates }]))
+    const points = new Map(
+      Object.entries(backlogs).map(([topic, backlog]) => [topic, { point: { backlog, ...rates } }])
+    )
     for (const tier of Format.tiers) {
       yield* files.write(tier, { start: Math.floor(at / tier.millis) * tier.millis, points })
     }
