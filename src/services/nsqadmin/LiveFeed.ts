@@ -12,6 +12,7 @@ import {
   maxTopicsOfNode
 } from "../../protocol/http/admin/AdminLive.ts"
 import * as Places from "../core/Places.ts"
+import * as Turns from "../core/Turns.ts"
 import * as Figures from "./Figures.ts"
 import { History, type Range } from "./History.ts"
 import { Mutes } from "./Mutes.ts"
@@ -43,29 +44,27 @@ const pointsOf = ({ node, topic }: Wanted, figures: Figures.ClusterFigures): Liv
   return shown === undefined ? [] : Figures.pointsOfTopic(topic, shown)
 }
 
-/** Returns the changes since the sample `before`, or the full state without it. */
-const changes = (
-  before: Sample | undefined,
-  sample: Sample,
-  wanted: Wanted,
-  warnings: LiveSample["warnings"]
-): LiveSample => {
-  const { at, daemons, figures, message, nodes } = sample
+type TopicChanges = Pick<LiveSample, "topics" | "gone">
+
+/** Returns the topics that changed since the sample `before`, or all without it. */
+const topicChanges = (before: Sample | undefined, { figures }: Sample): TopicChanges => {
   const known = before?.figures.topics
-  const topics = Array.from(figures.topics.values()).flatMap(({ summary }) =>
-    Figures.isUnchanged(known?.get(summary.topic)?.summary, summary) ? [] : [summary]
-  )
-  return {
-    at,
-    full: before === undefined,
-    more: false,
-    topics,
-    gone: known === undefined ? [] : [...known.keys()].filter((name) => !figures.topics.has(name)),
-    points: pointsOf(wanted, figures),
-    daemons,
-    nodes,
-    warnings,
-    message
+  const topics: Array<LiveSample["topics"][number]> = []
+  for (const [name, { summary }] of figures.topics) {
+    if (!Figures.isUnchanged(known?.get(name)?.summary, summary)) topics.push(summary)
+  }
+  return { topics, gone: known === undefined ? [] : [...known.keys()].filter((name) => !figures.topics.has(name)) }
+}
+
+/** Returns `topicChanges` that computes the changes between two samples once for all browsers that have seen the first one. */
+const sharedTopicChanges = (): typeof topicChanges => {
+  let last: { readonly before: Sample; readonly sample: Sample; readonly changes: TopicChanges } | undefined
+  return (before, sample) => {
+    if (before === undefined) return topicChanges(before, sample)
+    if (last?.before !== before || last.sample !== sample) {
+      last = { before, sample, changes: topicChanges(before, sample) }
+    }
+    return last.changes
   }
 }
 
@@ -104,6 +103,8 @@ export class LiveFeed extends Context.Service<LiveFeed, {
       const history = yield* History
       const mutes = yield* Mutes
       const { maxLiveClients } = yield* NsqadminOptions
+      const turns = yield* Turns.Turns
+      const changesOf = sharedTopicChanges()
       const takePlace = Places.make(
         maxLiveClients,
         () =>
@@ -115,13 +116,26 @@ export class LiveFeed extends Context.Service<LiveFeed, {
         samples: (wanted) =>
           Effect.as(
             takePlace,
-            Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => [
-              sample,
-              partsOf(changes(before, sample, wanted, mutes.apply(sample.warnings)))
-            ]).pipe(
+            Stream.mapAccum(sampler.samples, (): Sample | undefined => undefined, (before, sample) => {
+              const { at, daemons, figures, message, nodes, warnings } = sample
+              return [
+                sample,
+                partsOf({
+                  at,
+                  full: before === undefined,
+                  more: false,
+                  ...changesOf(before, sample),
+                  points: pointsOf(wanted, figures),
+                  daemons,
+                  nodes,
+                  warnings: mutes.apply(warnings),
+                  message
+                })
+              ]
+            }).pipe(
               Stream.rechunk(1),
-              // Encoding one part is enough for a turn.
-              Stream.tap(({ more }) => more ? Effect.yieldNow : Effect.void)
+              // Each part is encoded for each browser, of which there may be many.
+              Stream.tap(() => Effect.suspend(() => turns.isOver() ? turns.next : Effect.void))
             )
           ),
         history: (topics, isDetailed) => {

@@ -46,8 +46,12 @@ export const notice = (
 export const keyOf = ({ channel, kind, node, topic }: Pick<Notice, "channel" | "kind" | "node" | "topic">): string =>
   `${kind} ${topic} ${channel} ${node}`
 
+/** Formats that are made once: `toLocaleString` takes several times as long, and there may be thousands of notices in a sample. */
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
+const tenths = new Intl.NumberFormat("en-US", { maximumFractionDigits: 1 })
+
 /** A number with separators between thousands. */
-export const number = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 0 })
+export const number = (value: number): string => whole.format(value)
 
 /** A number with its noun: `1 message`, `2,000 messages`. */
 export const amount = (count: number, noun: string): string => `${number(count)} ${noun}${count === 1 ? "" : "s"}`
@@ -57,5 +61,4 @@ export const waiting = (messages: number): string =>
   `${amount(messages, "message")} ${messages === 1 ? "waits" : "wait"}`
 
 /** A rate per second: `21/s`, `0.4/s`. */
-export const rate = (perSecond: number): string =>
-  `${perSecond.toLocaleString("en-US", { maximumFractionDigits: perSecond < 10 ? 1 : 0 })}/s`
+export const rate = (perSecond: number): string => `${(perSecond < 10 ? tenths : whole).format(perSecond)}/s`

@@ -154,7 +154,7 @@ export class Sampler extends Context.Service<Sampler, {
             figures,
             daemons: DaemonStates.list(daemons),
             nodes: nodesNow,
-            warnings: Warnings.list(watched),
+            warnings: watched.listed,
             message
           })
 

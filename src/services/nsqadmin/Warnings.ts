@@ -36,13 +36,15 @@ type Found = Omit<Warning, "muted_until">
 /** The current warnings and the state for the next check. */
 export interface WarningState {
   readonly warnings: ReadonlyMap<string, Found>
+  /** The warnings for browsers: of each kind those about most messages and the newest first, limited per kind. */
+  readonly listed: ReadonlyArray<Found>
   /** By topic and channel. */
   readonly channels: ReadonlyMap<string, Channel>
   readonly figures: ClusterFigures | undefined
 }
 
 /** The state before the first check. */
-export const none: WarningState = { warnings: new Map(), channels: new Map(), figures: undefined }
+export const none: WarningState = { warnings: new Map(), listed: [], channels: new Map(), figures: undefined }
 
 /** Limit for warnings of a kind; one more states the number of the others. */
 const maxPerKind = 100
@@ -266,9 +268,47 @@ const notices = function*(
   }
 }
 
+/** Returns the order of magnitude of the messages that a warning is about, so that warnings rarely change their places. */
+const magnitudeOf = ({ channel, kind, topic }: Found, { topics }: ClusterFigures): number => {
+  const found = topics.get(topic)
+  const flow = channel === "" ? found?.summary : found?.channels.get(channel)
+  const messages = kind === "growing_deferred" ? flow?.deferred_count : flow?.depth
+  return Math.floor(Math.log2(1 + (messages ?? 0)))
+}
+
+/** Returns the first warnings of a kind, and one that states the number of the others. */
+const limited = (warnings: ReadonlyArray<Found>): ReadonlyArray<Found> => {
+  const [first] = warnings
+  if (warnings.length <= maxPerKind || first === undefined) return warnings
+  const text = `${amount(warnings.length - maxPerKind, "more warning")} of this kind`
+  return [...warnings.slice(0, maxPerKind), { ...first, topic: "", channel: "", node: "", text, detail: "" }]
+}
+
+/** Returns the warnings for browsers, one step for each. */
+function* listOf(
+  warnings: ReadonlyMap<string, Found>,
+  figures: ClusterFigures
+): Generator<void, WarningState["listed"], void> {
+  const kinds = new Map<Kind, Array<readonly [magnitude: number, warning: Found]>>()
+  for (const warning of warnings.values()) {
+    const same = kinds.get(warning.kind)
+    const entry = [magnitudeOf(warning, figures), warning] as const
+    if (same === undefined) kinds.set(warning.kind, [entry])
+    else same.push(entry)
+    yield
+  }
+  const listed: Array<Found> = []
+  for (const entries of kinds.values()) {
+    entries.sort(([most, a], [least, b]) => least - most || b.since - a.since)
+    listed.push(...limited(entries.map(([, warning]) => warning)))
+    yield
+  }
+  return listed
+}
+
 /**
- * Returns the state after a check. A warning keeps its `since` while its cause persists. A step or two for each topic, because
- * there may be very many.
+ * Returns the state after a check. A warning keeps its `since` while its cause persists. A few steps for each topic and a step for each
+ * warning, because there may be very many.
  */
 export function* observe(
   before: WarningState,
@@ -286,32 +326,6 @@ export function* observe(
     const { began = watched.at, ...warning } = found
     warnings.set(key, { ...warning, since: before.warnings.get(key)?.since ?? began })
   }
-  return { warnings, channels, figures: watched.figures }
-}
-
-/** Returns the order of magnitude of the messages that a warning is about, so that warnings rarely change their places. */
-const magnitudeOf = ({ channel, kind, topic }: Found, figures: ClusterFigures | undefined): number => {
-  const found = figures?.topics.get(topic)
-  const flow = channel === "" ? found?.summary : found?.channels.get(channel)
-  const messages = kind === "growing_deferred" ? flow?.deferred_count : flow?.depth
-  return Math.floor(Math.log2(1 + (messages ?? 0)))
-}
-
-/** Returns the warnings for browsers, of each kind those about most messages and the newest first, limited per kind. */
-export const list = ({ figures, warnings }: WarningState): ReadonlyArray<Found> => {
-  const kinds = new Map<Kind, Array<readonly [magnitude: number, warning: Found]>>()
-  for (const warning of warnings.values()) {
-    const same = kinds.get(warning.kind)
-    const entry = [magnitudeOf(warning, figures), warning] as const
-    if (same === undefined) kinds.set(warning.kind, [entry])
-    else same.push(entry)
-  }
-  return Array.from(kinds.values()).flatMap((entries) => {
-    entries.sort(([most, a], [least, b]) => least - most || b.since - a.since)
-    const same = entries.map(([, warning]) => warning)
-    const [first] = same
-    if (same.length <= maxPerKind || first === undefined) return same
-    const text = `${amount(same.length - maxPerKind, "more warning")} of this kind`
-    return [...same.slice(0, maxPerKind), { ...first, topic: "", channel: "", node: "", text, detail: "" }]
-  })
+  const listed = yield* listOf(warnings, watched.figures)
+  return { warnings, listed, channels, figures: watched.figures }
 }
