@@ -7,6 +7,7 @@
  */
 import { Effect, Schedule } from "effect"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { IsOver } from "../log/TimeSearch.ts"
 import type { BackendQueue } from "../storage/BackendQueue.ts"
@@ -103,10 +104,10 @@ export interface WaitingMessages {
   readonly hasReturned?: boolean
   /** Whether messages of the topic's log may have headers. */
   readonly hasHeaders?: boolean
-  /** Finishes a message of the topic's log that waits or is deferred. */
-  readonly drop?: (sequence: number) => Effect.Effect<boolean, StorageError>
-  /** Lets a deferred message of the topic's log wait. */
-  readonly release?: (sequence: number) => boolean
+  /** Finishes a message of the topic's log that waits or is deferred; false if there is none. Deferred ones are looked at in turns. */
+  readonly drop?: (sequence: number, turns: Turns) => Effect.Effect<boolean, StorageError>
+  /** Lets a deferred message of the topic's log wait; false if there is none. Deferred ones are looked at in turns. */
+  readonly release?: (sequence: number, turns: Turns) => Effect.Effect<boolean>
   /** Where the messages are, unless the topic has a log. */
   readonly places?: MemoryPlaces
   /** Drops all waiting messages. */

@@ -11,6 +11,7 @@ import type { MessageKey } from "../../../protocol/client/Message.ts"
 import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
+import type { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { ChannelPolicy } from "../policies/ResolvedPolicy.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
@@ -46,6 +47,7 @@ export class Channel {
   /** The policy in force; changes in place. */
   readonly policy: ChannelPolicy
   private readonly time: Time
+  private readonly turns: Turns
   private readonly consumption: Consumption
   private readonly policies: ChannelPolicies
   private queueScope: Scope.Closeable
@@ -67,6 +69,7 @@ export class Channel {
     this.ephemeral = isEphemeral(name)
     this.queueScope = queueScope
     this.time = surroundings.time
+    this.turns = surroundings.turns
     this.latency = new ProcessingLatency(settings.latency, this.time)
     const identity = { topic, name, label: `CHANNEL(${name})`, bytesOf }
     this.consumption = new Consumption(identity, makeBacklog, settings, surroundings, this.latency)
@@ -347,18 +350,18 @@ export class Channel {
 
   /** Finishes a message of the topic's log that waits, also for the dead-letter topic, or is deferred; false if there is none. */
   drop(sequence: number): Effect.Effect<boolean, StorageError> {
-    const drop = Effect.suspend(() => {
+    return Effect.flatMap(this.moved, () => {
       this.policies.forgetDeadLetter((batch) => batch.sequenceAt(0) === sequence)
-      return this.consumption.backlog.drop?.(sequence) ?? Effect.succeed(false)
+      return this.consumption.backlog.drop?.(sequence, this.turns) ?? Effect.succeed(false)
     })
-    return Effect.andThen(this.moved, drop)
   }
 
   /** Delivers a deferred message of the topic's log now; false if the channel has no such message. */
-  release(sequence: number): boolean {
-    const isReleased = this.consumption.backlog.release?.(sequence) === true
-    this.wake()
-    return isReleased
+  release(sequence: number): Effect.Effect<boolean> {
+    return Effect.flatMap(
+      this.moved,
+      () => this.consumption.backlog.release?.(sequence, this.turns) ?? Effect.succeed(false)
+    ).pipe(Effect.tap(() => Effect.sync(() => this.wake())))
   }
 
   /** Deletes the channel's messages and files and disconnects its consumers. */

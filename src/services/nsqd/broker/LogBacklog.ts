@@ -8,6 +8,7 @@ import { Effect } from "effect"
 import { frameAttempts, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 import { isEphemeral } from "../../../protocol/client/Names.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
+import { finish, type Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "../log/ChannelLog.ts"
 import type { IsOver } from "../log/TimeSearch.ts"
@@ -41,6 +42,7 @@ export class LogBacklog implements WaitingMessages {
   private readonly channel: ChannelLog
   private readonly memQueueSize: number
   private readonly reads: DiskReads
+  private hasLeft = false
 
   constructor(
     label: string,
@@ -144,6 +146,7 @@ export class LogBacklog implements WaitingMessages {
   leave(inFlight: ReadonlyArray<MessageBatch>): Effect.Effect<Carried> {
     const { channel, log } = this
     return Effect.gen({ self: this }, function*() {
+      this.hasLeft = true
       if (!isEphemeral(channel.name)) {
         yield* Effect.ignore(this.flush(inFlight))
         return nothing
@@ -182,17 +185,27 @@ export class LogBacklog implements WaitingMessages {
     return this.log.history.finishBefore(this.channel, before, isOver)
   }
 
-  drop(sequence: number): Effect.Effect<boolean, StorageError> {
-    return Effect.suspend(() => {
-      if (!this.channel.isOpen(sequence)) return Effect.succeed(false)
-      this.unload()
-      this.channel.skip(sequence, sequence + 1)
-      return Effect.as(this.log.recorded, true)
-    })
+  drop(sequence: number, turns: Turns): Effect.Effect<boolean, StorageError> {
+    return Effect.suspend(() => finish(turns, this.untilLeft(this.channel.drop(sequence, () => this.unload())))).pipe(
+      Effect.tap((isDropped) => isDropped ? this.log.recorded : Effect.void)
+    )
   }
 
-  release(sequence: number): boolean {
-    return this.channel.release(sequence)
+  release(sequence: number, turns: Turns): Effect.Effect<boolean> {
+    return Effect.suspend(() => finish(turns, this.untilLeft(this.channel.release(sequence))))
+  }
+
+  /** The result of steps; false if the messages move to another queue meanwhile, which must not be disturbed. */
+  private *untilLeft(steps: Generator<void, boolean>): Generator<void, boolean> {
+    try {
+      for (let step = steps.next(); !this.hasLeft; step = steps.next()) {
+        if (step.done === true) return step.value
+        yield
+      }
+      return false
+    } finally {
+      steps.return(false)
+    }
   }
 
   /** Gives back the loaded messages, which are read again when they are wanted. */

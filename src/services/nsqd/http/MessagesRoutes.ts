@@ -112,8 +112,12 @@ const requeue = Effect.fnUntraced(function*(target: RequestTarget, turns: Turns)
   const { contents } = channel
   if (contents !== undefined) return yield* (yield* memoryMessages).requeue(contents, target, turns)
   const sequence = yield* sequenceIn(target)
-  const held = yield* finish(turns, heldAt(channel, sequence))
-  const isDone = held?.subscription.requeue(held.key, 0) === "done" || channel.release(sequence)
+  const inFlight = Effect.map(
+    finish(turns, heldAt(channel, sequence)),
+    (held) => held?.subscription.requeue(held.key, 0) === "done"
+  )
+  // While it was looked for, it may have been delivered.
+  const isDone = (yield* inFlight) || (yield* channel.release(sequence)) || (yield* inFlight)
   if (!isDone) return yield* notFound
 })
 

@@ -8,7 +8,7 @@
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
 import type { LogStateChanges, LogStateEncoder } from "../../../protocol/storage/LogState.ts"
 import { ChannelChanges } from "./ChannelChanges.ts"
-import { DeferredTable, type EachDeferred } from "./DeferredTable.ts"
+import { DeferredTable, type EachDeferred, perStep } from "./DeferredTable.ts"
 import { type LogBatch, someOf, wholeOf } from "./LogBatch.ts"
 import { SequenceHeap } from "./SequenceHeap.ts"
 import { SequenceSet } from "./SequenceSet.ts"
@@ -22,9 +22,6 @@ export interface ChannelOwner {
   /** The state of the channel has changed and is to be recorded soon. Returns whether that is noted: once is enough. */
   readonly changed: (channel: ChannelLog) => boolean
 }
-
-/** Deferred messages that are looked at in one step. */
-const deferredPerStep = 4096
 
 /** The state that recovery has found for a channel. */
 export interface RecoveredChannel {
@@ -65,7 +62,7 @@ export class ChannelLog {
     this.attempts = state.attempts
     this.next = state.finished.floor
     this.plainFrom = this.next
-    if (state.deferred.count > 0) this.ahead = sequencesOf(state.deferred)
+    if (state.deferred.count > 0) this.ahead = state.deferred.sequences
     state.finished.forEachRange((_, to) => this.readWithCareBelow(to))
     state.deferred.forEach((sequence) => this.readWithCareBelow(sequence + 1))
     for (const sequence of state.attempts.keys()) this.readWithCareBelow(sequence + 1)
@@ -162,7 +159,7 @@ export class ChannelLog {
    * meanwhile may be missing.
    */
   *eachDeferred(entry: EachDeferred): Generator<void, void> {
-    yield* this.table.walk(deferredPerStep, entry)
+    yield* this.table.walk(perStep, entry)
   }
   /** Whether no message of this range is needed any more. */
   isDoneWith(from: number, to: number): boolean {
@@ -279,15 +276,25 @@ export class ChannelLog {
     return count
   }
 
-  /** Lets a deferred message wait to be read, before it is due; false if it is not deferred. */
-  release(sequence: number): boolean {
-    let attempts = 0
-    this.table.forEach((other, _, itsAttempts) => {
-      if (other === sequence) attempts = itsAttempts
-    })
+  /** Lets a deferred message wait to be read, before it is due; false if it is not deferred. Looks for it in steps. */
+  *release(sequence: number): Generator<void, boolean> {
+    const attempts = yield* this.table.take(sequence)
     if (attempts === 0 || this.finished.has(sequence)) return false
-    this.table.removeWhere((other) => other === sequence)
     this.giveBack(sequence, attempts)
+    return true
+  }
+
+  /** Finishes a message; false if the channel does not have it. Looks in steps whether it is deferred; others `unload` gives back. */
+  *drop(sequence: number, unload: () => void): Generator<void, boolean> {
+    if (!this.isOpen(sequence)) return false
+    const wasReached = sequence < this.next || this.ahead?.has(sequence) === true
+    const wasDeferred = wasReached && (yield* this.table.take(sequence)) > 0
+    if (!this.isOpen(sequence)) return false
+    if (!wasDeferred) unload()
+    this.passFinished(sequence, sequence + 1)
+    this.returned.remove(sequence)
+    this.attempts.delete(sequence)
+    this.changes.skipped(sequence, sequence + 1)
     return true
   }
 
@@ -319,19 +326,24 @@ export class ChannelLog {
   /** Messages that do not exist are finished. The cursor passes those that it has reached. */
   skipLost(from: number, to: number): void {
     const isNew = from >= Math.max(this.next, this.plainFrom)
-    this.readWithCareBelow(to)
-    const { handed } = this.owner
-    for (let sequence = Math.max(from, this.next); sequence < Math.min(to, handed); sequence++) {
-      if (!this.isSkipped(sequence)) this.skipped++
-    }
-    const added = this.finished.add(from, to)
-    this.passSkipped()
+    const added = this.passFinished(from, to)
     // Messages that the cursor has not reached are not returned, and deferred ones can be millions.
     if (isNew || (added === 0 && !this.finished.has(this.returned.lowest))) return
     const isGone = (sequence: number): boolean => this.finished.has(sequence)
     this.returned.removeWhere(isGone)
     this.table.removeWhere(isGone)
     for (const sequence of this.attempts.keys()) if (isGone(sequence)) this.attempts.delete(sequence)
+  }
+
+  /** Finishes messages, which the cursor passes; returns how many were not finished before. */
+  private passFinished(from: number, to: number): number {
+    this.readWithCareBelow(to)
+    for (let sequence = Math.max(from, this.next); sequence < Math.min(to, this.owner.handed); sequence++) {
+      if (!this.isSkipped(sequence)) this.skipped++
+    }
+    const added = this.finished.add(from, to)
+    this.passSkipped()
+    return added
   }
 
   /** Messages that belong to other channels are finished. The cursor passes those that it has reached. */
@@ -384,11 +396,4 @@ export class ChannelLog {
       if (++count % most === 0) yield
     }
   }
-}
-
-/** The sequences of a table as a set. */
-const sequencesOf = (table: DeferredTable): SequenceSet => {
-  const set = new SequenceSet(0)
-  table.forEach((sequence) => set.add(sequence, sequence + 1))
-  return set
 }

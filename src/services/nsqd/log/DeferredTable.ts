@@ -5,6 +5,10 @@
  */
 import { HeapWalks } from "../../core/HeapWalks.ts"
 import { DeferredList } from "./DeferredList.ts"
+import { SequenceSet } from "./SequenceSet.ts"
+
+/** Messages that are looked at in one step. */
+export const perStep = 4096
 
 /** Receives a deferred message. */
 export type EachDeferred = (sequence: number, due: number, attempts: number) => void
@@ -31,8 +35,68 @@ export class DeferredTable {
 
   push(sequence: number, due: number, attempts: number): void {
     const { heap } = this
-    let at = heap.length
     heap.add(sequence, due, attempts)
+    heap.put(this.rise(heap.length - 1, sequence, due), sequence, due, attempts)
+  }
+
+  /** Removes the earliest message and returns its sequence. Requires `count` > 0. */
+  pop(): number {
+    const top = this.heap.sequenceAt(0)
+    this.removeAt(0)
+    return top
+  }
+
+  /**
+   * Looks for a message in steps, and removes it as soon as it is found: nothing happens between that and the end. Returns its attempts;
+   * 0 if it is not deferred. One that is deferred meanwhile may be found or not.
+   */
+  *take(sequence: number, most = perStep): Generator<void, number> {
+    const { heap } = this
+    const walks = this.walks ??= new HeapWalks()
+    for (let isMissed = true; isMissed;) {
+      isMissed = false
+      let found = -1
+      const search = walks.over(
+        heap.length,
+        most,
+        (at) => {
+          if (heap.sequenceAt(at) === sequence) found = at
+        },
+        // It is about to move to where the search has been.
+        (at) => {
+          if (heap.sequenceAt(at) === sequence) isMissed = true
+        }
+      )
+      for (const _ of search) {
+        if (found >= 0 || isMissed) break
+        yield
+      }
+      if (found < 0) continue
+      const attempts = heap.attemptsAt(found)
+      this.removeAt(found)
+      return attempts
+    }
+    return 0
+  }
+
+  /** Removes the message at `from`: the last one takes its place, and rises or sinks from there. */
+  private removeAt(from: number): void {
+    const { heap } = this
+    const last = heap.length - 1
+    this.walks?.cut(last)
+    if (from < last) {
+      const sequence = heap.sequenceAt(last)
+      const due = heap.dueAt(last)
+      const at = this.rise(from, sequence, due)
+      this.sink(at, last, sequence, due, heap.attemptsAt(last))
+    }
+    heap.cut(last)
+  }
+
+  /** Moves the messages above `from` down that leave after the given one; returns the place that is free then. */
+  private rise(from: number, sequence: number, due: number): number {
+    const { heap } = this
+    let at = from
     while (at > 0) {
       const parent = (at - 1) >> 1
       if (!this.isAfter(parent, sequence, due)) break
@@ -40,18 +104,7 @@ export class DeferredTable {
       heap.move(parent, at)
       at = parent
     }
-    heap.put(at, sequence, due, attempts)
-  }
-
-  /** Removes the earliest message and returns its sequence. Requires `count` > 0. */
-  pop(): number {
-    const { heap } = this
-    const top = heap.sequenceAt(0)
-    const last = heap.length - 1
-    this.sink(0, last, heap.sequenceAt(last), heap.dueAt(last), heap.attemptsAt(last))
-    heap.cut(last)
-    this.walks?.cut(last)
-    return top
+    return at
   }
 
   /** Puts a message at `at` or below among the first `length` ones. */
@@ -93,6 +146,13 @@ export class DeferredTable {
     heap.cut(kept)
     this.order()
     this.walks?.restart(kept)
+  }
+
+  /** The sequences of the messages. */
+  get sequences(): SequenceSet {
+    const set = new SequenceSet(0)
+    this.forEach((sequence) => set.add(sequence, sequence + 1))
+    return set
   }
 
   clear(): void {

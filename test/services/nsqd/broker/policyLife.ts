@@ -386,7 +386,7 @@ export const begin = Effect.fnUntraced(function*(books: Books, chance: Chance) {
         : subscription?.requeue(messageKey(id), 0) === "done"
       check(done, () => `message ${id}, in flight, is not there`)
     } else if (chance.happens(50)) {
-      const isReleased = channel.release(sequence)
+      const isReleased = yield* channel.release(sequence)
       check(isReleased === (state === "deferred"), () => `message ${id}, ${state}, is released: ${isReleased}`)
     } else {
       if (state !== "retained") entry.mayMove("finished")

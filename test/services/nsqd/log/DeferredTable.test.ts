@@ -86,6 +86,51 @@ describe("the deferred messages of a durable channel", () => {
     }
   )
 
+  it.prop(
+    "a message that is taken in steps leaves with its attempts, and all others stay in their order",
+    [between(1, 60), between(0, 60), Schema.Array(Step), between(1, 7)],
+    ([before, wanted, steps, most]) => {
+      const table = new DeferredTable()
+      let model: Array<Deferred> = []
+      const add = (sequence: number, due: number): void => {
+        const deferred = { sequence, due, attempts: 1 + sequence % 50 }
+        model.push(deferred)
+        table.push(sequence, due, deferred.attempts)
+      }
+      const remove = (sequence: number): void => {
+        model = model.filter((one) => one.sequence !== sequence)
+      }
+      for (let at = 0; at < before; at++) add(at, at * 7919 % 23)
+      const search = table.take(wanted, most)
+      // Walks have to visit what stays, although the search removes a message.
+      const visited = new Set<number>()
+      const walk = table.walk(most, (sequence) => void visited.add(sequence))
+      let isOver = false
+      /** Looks on; returns whether the search is over. */
+      const look = (): boolean => {
+        if (isOver) return true
+        const step = search.next()
+        if (step.done !== true) return false
+        isOver = true
+        const expected = model.find(({ sequence }) => sequence === wanted)
+        assert.strictEqual(step.value, expected?.attempts ?? 0)
+        remove(wanted)
+        return true
+      }
+      for (const [at, due] of steps.entries()) {
+        if (due === undefined && table.count > 0) remove(table.pop())
+        else add(before + 100 + at, due ?? 0)
+        if (at % 2 === 0) look()
+        if (at % 3 === 0) walk.next()
+      }
+      while (!look());
+      while (walk.next().done !== true);
+      for (const { sequence } of model) if (sequence < before) assert.isTrue(visited.has(sequence), String(sequence))
+      for (const { sequence } of model.sort(byDue)) assert.strictEqual(table.pop(), sequence)
+      assert.strictEqual(table.count, 0)
+    }
+  )
+
   it("a table of a list has its messages by due time", () => {
     const list = new DeferredList()
     const count = 100_000
