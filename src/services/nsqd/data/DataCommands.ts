@@ -92,6 +92,7 @@ export const toNsq = ({ damaged, to, ...options }: ExportFlags): Effect.Effect<E
 export const importTable = {
   ...common,
   segmentSize: nsqdTable.segmentSize,
+  minFreeBytes: nsqdTable.minFreeBytes,
   durability: Row.oneOf("durability", ["written", "synced"], "synced", "durability of the topics: written or synced"),
   topics: Row.strings("topic", "pattern of the topics to import, with * and ?; without it all topics"),
   damaged

@@ -28,6 +28,8 @@ export interface ImportOptions {
   readonly maxMsgSize: number
   /** Of the logs, in bytes. */
   readonly segmentSize: number
+  /** Free space in bytes below which nothing is written to a log; 0 for no limit. */
+  readonly minFreeBytes: number
 }
 
 /** What an import has moved. */
@@ -67,7 +69,7 @@ const moveTopic = (
  * before it have logs, and the others are as they were.
  */
 export const importDirectory = Effect.fnUntraced(function*(
-  { dataPath, durability, maxMsgSize, segmentSize, skipsDamage, topics }: ImportOptions
+  { dataPath, durability, maxMsgSize, minFreeBytes, segmentSize, skipsDamage, topics }: ImportOptions
 ): Effect.fn.Return<ImportResult, DataError, Disk> {
   const isWanted = yield* matcher(topics)
   const report = yield* Effect.mapError(verify({ dataPath, maxMsgSize }), noDirectory)
@@ -80,7 +82,8 @@ export const importDirectory = Effect.fnUntraced(function*(
       if (yield* moveTopic(name, saved, durability)) moved.add(name)
     }
   })
-  const storage = DiskStorage.layer.pipe(Layer.provide(Options.layer({ dataPath, maxMsgSize, segmentSize })))
+  const options = Options.layer({ dataPath, maxMsgSize, minFreeBytes, segmentSize })
+  const storage = DiskStorage.layer.pipe(Layer.provide(options))
   yield* Effect.mapError(Effect.provide(move, storage), failure)
   return {
     dataPath,

@@ -11,7 +11,8 @@ const options: ImportOptions = {
   topics: [],
   skipsDamage: false,
   maxMsgSize: 1000,
-  segmentSize: 2000
+  segmentSize: 2000,
+  minFreeBytes: 0
 }
 
 const exported = exportDirectory({
@@ -80,6 +81,24 @@ describe("the import of NSQ's disk queues", () => {
       yield* importDirectory({ ...options, skipsDamage: true })
       const total = Object.values(contents(yield* verified)).reduce((sum, [messages = 0]) => sum + messages, 0)
       assert.strictEqual(total, 81 + 101 - 1)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("an import does not take the last free space of the disk, unless its limit is lower", () =>
+    Effect.gen(function*() {
+      yield* writeLog
+      yield* exported
+      const before = contents(yield* verified)
+      const disk = yield* FaultyDisk
+      disk.resize(1_000_000)
+      const error = yield* Effect.flip(importDirectory({ ...options, minFreeBytes: 2_000_000 }))
+      assert.match(error.message, /has \d+ bytes of free space, less than --min-free-bytes \(2000000\)/)
+      const { holdings } = yield* verified
+      assert.deepStrictEqual(
+        holdings.filter(({ storage }) => storage === "queue").map(({ channel, messages }) => [channel, messages]),
+        [["a", before["orders:a"]![0]], ["paused", before["orders:paused"]![0]]]
+      )
+      yield* importDirectory({ ...options, minFreeBytes: 1000 })
+      assert.deepStrictEqual(contents(yield* verified), before)
     }).pipe(Effect.provide(layer)))
 
   it.effect("if a log cannot be written, the messages stay in the disk queues", () =>
