@@ -41,6 +41,17 @@ export class DaemonHttp extends Context.Service<DaemonHttp, {
     path: string,
     origin?: Origin
   ) => Effect.Effect<LongResponse.Decoded<Head, Topic>, HttpError>
+  /**
+   * The same without keeping the topics: each is passed to the function that `begin` returns for the rest of the response. Can fail
+   * after some topics.
+   */
+  readonly forEachTopic: <Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic>(
+    schemas: LongResponse.ByTopic<Head, Topic>,
+    address: string,
+    path: string,
+    begin: (rest: Head) => (topic: Topic) => void,
+    origin?: Origin
+  ) => Effect.Effect<Head, HttpError>
   /** Posts to the daemon at `address`, `host:port`, and ignores the body of its response. Default origin: `configured`. */
   readonly post: (
     address: string,

@@ -57,6 +57,8 @@ const make = Effect.fnUntraced(function*(
     },
     getByTopic: (schemas, address, path, origin = "configured") =>
       sendAndRead(getRequest(address, path), address, origin, (body) => LongResponse.decode(schemas, body)),
+    forEachTopic: (schemas, address, path, begin, origin = "configured") =>
+      sendAndRead(getRequest(address, path), address, origin, (body) => LongResponse.forEach(schemas, body, begin)),
     post: (address, path, body, origin = "configured") => {
       const request = HttpClientRequest.post(`http://${address}${path}`)
       const full = body === undefined ? request : HttpClientRequest.bodyUint8Array(request, body)

@@ -21,23 +21,26 @@ const invalid = Result.fail(undefined)
 
 const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
-/** Decodes the response `body`; fails if it is not JSON or does not match the schemas. */
-export const decode = <Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic>(
+/**
+ * Decodes the response `body`, and passes each topic to the function that `begin` returns for the rest of the response. Fails if the
+ * response is not JSON or does not match the schemas, maybe after some topics.
+ */
+export const forEach = <Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic>(
   { head, topic }: ByTopic<Head, Topic>,
-  body: Buffer
-): Effect.Effect<Decoded<Head, Topic>, undefined> => {
+  body: Buffer,
+  begin: (rest: Head) => (topic: Topic) => void
+): Effect.Effect<Head, undefined> => {
   const decodeHead = Schema.decodeUnknownResult(head)
   const decodeTopic = Schema.decodeUnknownResult(topic)
 
-  function* steps(): Generator<void, Result.Result<Decoded<Head, Topic>, undefined>, void> {
+  function* steps(): Generator<void, Result.Result<Head, undefined>, void> {
     const found = yield* JsonElements.find(body, "topics")
     const parsed = parse(found === undefined ? body.toString() : found.rest)
     if (Result.isFailure(parsed)) return invalid
     const decoded = decodeHead(parsed.success)
     if (Result.isFailure(decoded)) return invalid
-    const { topics: whole, ...rest } = decoded.success
-    if (whole === null) return Result.succeed({ ...rest, topics: null })
-    const topics: Array<Topic> = []
+    const whole = decoded.success.topics ?? []
+    const use = begin(decoded.success)
     const count = found === undefined ? whole.length : found.elements.length
     for (let i = 0; i < count; i++) {
       const slice = found?.elements[i]
@@ -46,10 +49,10 @@ export const decode = <Head extends { readonly topics: ReadonlyArray<unknown> | 
         : parse(body.toString("utf8", slice.start, slice.end))
       const one = Result.isFailure(value) ? invalid : decodeTopic(value.success)
       if (Result.isFailure(one)) return invalid
-      topics.push(one.success)
+      use(one.success)
       yield
     }
-    return Result.succeed({ ...rest, topics })
+    return Result.succeed(decoded.success)
   }
 
   return Effect.flatMap(
@@ -57,3 +60,17 @@ export const decode = <Head extends { readonly topics: ReadonlyArray<unknown> | 
     Effect.fromResult
   )
 }
+
+/** Decodes the response `body`; fails if it is not JSON or does not match the schemas. */
+export const decode = <Head extends { readonly topics: ReadonlyArray<unknown> | null }, Topic>(
+  schemas: ByTopic<Head, Topic>,
+  body: Buffer
+): Effect.Effect<Decoded<Head, Topic>, undefined> =>
+  Effect.suspend(() => {
+    const decoded: Array<Topic> = []
+    const add = (topic: Topic): void => void decoded.push(topic)
+    return Effect.map(
+      forEach(schemas, body, () => add),
+      ({ topics, ...rest }) => ({ ...rest, topics: topics === null ? null : decoded })
+    )
+  })

@@ -28,6 +28,8 @@ export const layer = (
         get: (schema, address, path, origin) => Effect.flatMap(loaded, ({ get }) => get(schema, address, path, origin)),
         getByTopic: (schemas, address, path, origin) =>
           Effect.flatMap(loaded, ({ getByTopic }) => getByTopic(schemas, address, path, origin)),
+        forEachTopic: (schemas, address, path, begin, origin) =>
+          Effect.flatMap(loaded, ({ forEachTopic }) => forEachTopic(schemas, address, path, begin, origin)),
         post: (address, path, body, origin) => Effect.flatMap(loaded, ({ post }) => post(address, path, body, origin)),
         exchange: (schema, method, address, path, body, origin) =>
           Effect.flatMap(loaded, ({ exchange }) => exchange(schema, method, address, path, body, origin)),

@@ -17,7 +17,7 @@ const probeInterval = Duration.seconds(1)
 /** A daemon that was not requested for so long is forgotten: it has left the cluster. */
 const forgottenMillis = 10 * 60_000
 
-/** Whether requests are reads, which do not wait for silent daemons. Default: `get` and `getByTopic`. */
+/** Whether requests are reads, which do not wait for silent daemons. Default: `get`, `getByTopic` and `forEachTopic`. */
 export const IsRead = Context.Reference<boolean | undefined>("effect-nsq/admin/Patience/IsRead", {
   defaultValue: () => undefined
 })
@@ -90,6 +90,8 @@ export class Patience extends Context.Service<Patience, {
           noted(address, origin, true, daemons.get(schema, address, path, origin)),
         getByTopic: (schemas, address, path, origin) =>
           noted(address, origin, true, daemons.getByTopic(schemas, address, path, origin)),
+        forEachTopic: (schemas, address, path, begin, origin) =>
+          noted(address, origin, true, daemons.forEachTopic(schemas, address, path, begin, origin)),
         post: (address, path, body, origin) => noted(address, origin, false, daemons.post(address, path, body, origin)),
         exchange: (schema, method, address, path, body, origin) =>
           noted(address, origin, false, daemons.exchange(schema, method, address, path, body, origin)),

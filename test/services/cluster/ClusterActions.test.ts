@@ -26,6 +26,7 @@ const world = (sources: Partial<Sources>, dead: ReadonlyArray<string>) => {
         reach(address),
         Effect.orDie(LongResponse.decode(schemas, Buffer.from(JSON.stringify(responseOf(path)))))
       ),
+    forEachTopic: () => Effect.die("no action requests it"),
     post: (address, path) => Effect.andThen(reach(address), Effect.sync(() => void requests.push(`${address}${path}`))),
     exchange: () => Effect.die("no action requests it"),
     send: (method, address, path) =>

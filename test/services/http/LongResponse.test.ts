@@ -62,4 +62,23 @@ describe("LongResponse", () => {
       // The search for the topics has a step for each topic as well.
       assert.isAtLeast(turns, 99)
     }))
+
+  it.effect("each topic is used as soon as it is decoded, after the rest of the response", () => {
+    const used: Array<string> = []
+    const use = (body: string) =>
+      LongResponse.forEach(StatsResponse.StatsByTopic, Buffer.from(body), ({ version }) => {
+        used.push(version)
+        return ({ depth, topic_name }) => void used.push(`${topic_name}: ${depth}`)
+      })
+    return Effect.gen(function*() {
+      assert.strictEqual((yield* use(stats(2))).health, "OK")
+      assert.deepStrictEqual(used.splice(0), ["1.3.0", "tópic 0: 0", "tópic 1: 1"])
+      yield* use("{\"version\":\"1\",\"t\\u006fpics\":[],\"topics\":null}")
+      assert.deepStrictEqual(used.splice(0), ["1"])
+      assert.isUndefined(yield* Effect.flip(use(stats(2).replace("\"depth\":1,\"clients\":null}],", "}]],"))))
+      assert.deepStrictEqual(used, [])
+      assert.isUndefined(yield* Effect.flip(use(stats(2).replace("\"topic_name\":\"tópic 1\"", "\"topic_name\":1"))))
+      assert.deepStrictEqual(used, ["1.3.0", "tópic 0: 0"])
+    })
+  })
 })
