@@ -50,8 +50,14 @@ export interface StatsOfNode {
   readonly topics: ReadonlyArray<TopicOnNode>
 }
 
-/** The depths and counters of one nsqd. */
-export interface FiguresOfNode {
+/** What is collected of the topics of an nsqd, one after another. */
+export interface Collection<A> {
+  readonly add: (topic: StatsResponse.SampledTopic) => void
+  readonly result: A
+}
+
+/** The state of one nsqd, and what has been collected of the depths and counters of its topics. */
+export interface FiguresOfNode<A> {
   readonly node: KnownNode
   readonly version: string
   readonly health: string
@@ -61,7 +67,7 @@ export interface FiguresOfNode {
   readonly memory?: StatsResponse.Memory | undefined
   /** What effect-nsq's nsqd reports of its process; undefined for NSQ's nsqd. */
   readonly status?: NodeStatus | undefined
-  readonly topics: ReadonlyArray<StatsResponse.SampledTopic>
+  readonly collected: A
 }
 
 /** The result of a query, or the errors of all daemons if all failed. */
@@ -94,8 +100,14 @@ export class Cluster extends Context.Service<Cluster, {
   readonly producers: (topic: string) => Query<ReadonlyArray<KnownNode>>
   /** The figures of the topics of these nsqds. */
   readonly stats: (nodes: ReadonlyArray<KnownNode>, filter: StatsFilter) => Query<ReadonlyArray<StatsOfNode>>
-  /** Depths and counters of all topics of these nsqds: cheap enough to query every few seconds. */
-  readonly figures: (nodes: ReadonlyArray<KnownNode>) => Query<ReadonlyArray<FiguresOfNode>>
+  /**
+   * Depths and counters of all topics of these nsqds: cheap enough to query every few seconds. `collect` is called when an nsqd is
+   * requested, and its result with the start of the nsqd in Unix seconds when it has responded. Two nsqds are requested at a time.
+   */
+  readonly figures: <A>(
+    nodes: ReadonlyArray<KnownNode>,
+    collect: (node: KnownNode) => (started: number) => Collection<A>
+  ) => Query<ReadonlyArray<FiguresOfNode<A>>>
   /** The connections of clients to these nsqds, sorted by nsqd and remote address. */
   readonly connections: (
     nodes: ReadonlyArray<KnownNode>,
@@ -294,17 +306,21 @@ export class Cluster extends Context.Service<Cluster, {
           ? Effect.undefined
           : Effect.orElseSucceed(own.get(NodeStatus, nodeAddress(node), "/node", originOf(node)), () => undefined)
 
-      const figuresOf = Effect.fnUntraced(function*(node: KnownNode) {
-        const address = nodeAddress(node)
-        const path = statsPath({ clients: false })
-        const { health, memory, start_time: started, topics, version } = yield* daemons.getByTopic(
-          StatsResponse.SampledStats,
-          address,
-          path,
-          originOf(node)
-        )
-        return { node, version, health, started, memory, topics: topics ?? [], status: yield* statusOf(node, memory) }
-      })
+      const figuresOf = <A>(node: KnownNode, collect: (node: KnownNode) => (started: number) => Collection<A>) =>
+        Effect.gen(function*() {
+          const begin = collect(node)
+          const address = nodeAddress(node)
+          let collection: Collection<A> | undefined
+          const { health, memory, start_time: started, version } = yield* daemons.forEachTopic(
+            StatsResponse.SampledStats,
+            address,
+            statsPath({ clients: false }),
+            (rest) => (collection = begin(rest.start_time)).add,
+            originOf(node)
+          )
+          const { result } = collection ?? begin(started)
+          return { node, version, health, started, memory, collected: result, status: yield* statusOf(node, memory) }
+        })
 
       const connectionsOf = Effect.fnUntraced(function*(node: KnownNode, filter: Connections.ConnectionFilter) {
         const address = nodeAddress(node)
@@ -351,7 +367,7 @@ export class Cluster extends Context.Service<Cluster, {
             (addresses) => nsqdNodes(addresses, { topic, clients: false })
           ),
         stats: (nodes, filter) => Gathered.query(nodes, "nsqd", (node) => statsOf(node, filter)),
-        figures: (nodes) => Gathered.query(nodes, "nsqd", figuresOf),
+        figures: (nodes, collect) => Gathered.queryInPairs(nodes, "nsqd", (node) => figuresOf(node, collect)),
         connections: (nodes, filter) =>
           Effect.map(
             Gathered.query(nodes, "nsqd", (node) => connectionsOf(node, filter)),

@@ -2,7 +2,7 @@
  * Requests to many daemons at once, with bounded concurrency. NSQ's rule (docs/protocol/http.md#nsqadmin-requests): if some
  * daemons fail, the results of the others count, together with a warning; if all fail, or the list is empty, the query fails.
  */
-import { Effect, Result } from "effect"
+import { Effect, Fiber, Result, Semaphore } from "effect"
 import * as BoundedResponse from "../http/BoundedResponse.ts"
 import type { HttpError } from "../http/HttpError.ts"
 import { ClusterError, ClusterErrorReason, type Kind } from "./ClusterError.ts"
@@ -38,6 +38,29 @@ export const query = <A, B>(
         : Effect.fail(new ClusterError({ reason: ClusterErrorReason.QueryFailure({ kind, failures }) }))
     }
   )
+
+/** Time after which a daemon that has not responded makes room for the next. */
+const placeTime = "250 millis"
+
+/**
+ * The same with two daemons at a time, for long responses: while one daemon writes its response, that of another is decoded. All at once
+ * would write many megabytes at one moment, in which other requests take long.
+ */
+export const queryInPairs = <A, B>(
+  daemons: ReadonlyArray<A>,
+  kind: Kind,
+  request: (daemon: A) => Effect.Effect<B, HttpError>
+): Effect.Effect<Gathered<ReadonlyArray<B>>, ClusterError> =>
+  Effect.flatMap(Semaphore.make(2), (places) =>
+    query(daemons, kind, (daemon) =>
+      Effect.gen(function*() {
+        yield* places.take(1)
+        const occupying = yield* Effect.forkChild(
+          Effect.ensuring(Effect.sleep(placeTime), places.release(1)),
+          { startImmediately: true }
+        )
+        return yield* Effect.ensuring(request(daemon), Fiber.interrupt(occupying))
+      })))
 
 /** Runs `act` on each daemon and returns the errors. Daemons are addressed concurrently; NSQ addresses one after another. */
 export const order = <A>(

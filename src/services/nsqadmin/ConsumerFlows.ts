@@ -51,18 +51,17 @@ const maxSuspects = 16
 const keyOf = (topic: string, channel: string): string => `${topic} ${channel}`
 
 /** Returns the channels with consumers and messages that wait, those with most messages first. */
-export const suspectsOf = ({ nodes: responded, topics }: ClusterFigures): ReadonlyArray<Suspect> => {
-  const found: Array<Suspect & { readonly depth: number }> = []
-  for (const [topic, { channels, nodes }] of topics) {
+export const suspectsOf = ({ nodes, seen, topics }: ClusterFigures): ReadonlyArray<Suspect> => {
+  const found: Array<Omit<Suspect, "nodes"> & { readonly depth: number }> = []
+  for (const [topic, { channels }] of topics) {
     for (const [channel, { client_count, depth }] of channels) {
-      if (client_count === 0 || depth === 0) continue
-      const having = Array.from(nodes).flatMap(([node, onNode]) =>
-        responded.has(node) && onNode.channels.has(channel) ? [node] : []
-      )
-      found.push({ topic, channel, nodes: having, depth })
+      if (client_count > 0 && depth > 0) found.push({ topic, channel, depth })
     }
   }
-  return found.sort((a, b) => b.depth - a.depth).slice(0, maxSuspects)
+  return found.sort((a, b) => b.depth - a.depth).slice(0, maxSuspects).map(({ channel, topic }) => {
+    const having = [...nodes].filter((node) => seen.get(node)?.flows.hasChannel(topic, channel))
+    return { topic, channel, nodes: having }
+  })
 }
 
 const connectionOf = ({ node, remote_address }: ClientStats): string => `${node} ${remote_address}`

@@ -22,7 +22,7 @@ export interface Observation {
   readonly named: ReadonlyArray<KnownNode>
   /** The queried nsqds: `named`, and the remembered ones if an nsqlookupd failed. */
   readonly nodes: ReadonlyArray<KnownNode>
-  readonly responses: ReadonlyArray<FiguresOfNode>
+  readonly responses: ReadonlyArray<FiguresOfNode<unknown>>
   readonly failures: ReadonlyArray<HttpError>
   /** Milliseconds for which an nsqd is remembered. */
   readonly retention: number
@@ -106,7 +106,7 @@ const isRemembered = (seen: Seen | undefined, monotonic: number, retention: numb
   seen !== undefined && monotonic - seen.at <= retention
 
 /** Whether the same host is there with another address, as after the restart of a container. */
-const isReplaced = (gone: KnownNode, responses: ReadonlyArray<FiguresOfNode>): boolean =>
+const isReplaced = (gone: KnownNode, responses: ReadonlyArray<FiguresOfNode<unknown>>): boolean =>
   responses.some(({ node }) =>
     node.hostname === gone.hostname && node.http_port === gone.http_port && node.tcp_port === gone.tcp_port &&
     node.broadcast_address !== gone.broadcast_address

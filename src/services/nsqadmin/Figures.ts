@@ -5,16 +5,11 @@
  */
 import { Struct } from "effect"
 import { type LivePoint, TopicSummary } from "../../protocol/http/admin/AdminLive.ts"
+import type { SampledTopic } from "../../protocol/http/StatsResponse.ts"
 import type { FiguresOfNode } from "../cluster/Cluster.ts"
-import { nodeAddress } from "../cluster/KnownNode.ts"
+import { type KnownNode, nodeAddress } from "../cluster/KnownNode.ts"
 import * as Flow from "./Flow.ts"
-
-/** A topic and its channels on one nsqd. */
-export interface TopicOnNodeFigures extends Flow.FlowOnNode {
-  /** Messages that wait in the topic, and those in its channel with most messages. */
-  readonly backlog: number
-  readonly channels: ReadonlyMap<string, Flow.FlowOnNode>
-}
+import { NodeFlows, type TopicOnNode } from "./NodeFlows.ts"
 
 /** A channel over all nsqds. */
 export interface ChannelFigures extends Flow.Flow {
@@ -25,12 +20,10 @@ export interface ChannelFigures extends Flow.Flow {
   readonly removed: number
 }
 
-/** A topic over all nsqds, and on each of them. */
+/** A topic over all nsqds. */
 export interface TopicFigures {
   readonly summary: TopicSummary
   readonly channels: ReadonlyMap<string, ChannelFigures>
-  /** By the address of the nsqd. */
-  readonly nodes: ReadonlyMap<string, TopicOnNodeFigures>
 }
 
 /** All topics of a cluster. */
@@ -63,10 +56,11 @@ export interface SampleTime {
   readonly unixMillis: number
 }
 
-/** The time of the last response of an nsqd. */
+/** The last response of an nsqd, and the time of its request. */
 export interface SampleOfNode extends SampleTime {
   /** When the nsqd was started, in Unix seconds. */
   readonly started: number
+  readonly flows: NodeFlows
 }
 
 /** The figures before the first sample. */
@@ -84,19 +78,16 @@ type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 interface Summing {
   readonly summary: Mutable<TopicSummary>
   readonly channels: Map<string, Mutable<ChannelFigures>>
-  readonly nodes: Map<string, TopicOnNodeFigures>
 }
 
 const nothing = (topic: string): Summing => ({
   summary: { topic, ...Flow.none, channel_depth: 0, backlog: 0, channel_count: 0, channels: [] },
-  channels: new Map(),
-  nodes: new Map()
+  channels: new Map()
 })
 
-const addNode = ({ channels, nodes, summary }: Summing, address: string, onNode: TopicOnNodeFigures): void => {
-  nodes.set(address, onNode)
-  Flow.add(summary, onNode)
-  for (const [name, flow] of onNode.channels) {
+const addNode = ({ channels, summary }: Summing, onNode: TopicOnNode): void => {
+  Flow.add(summary, onNode.flow)
+  for (const [name, flow] of onNode.channels()) {
     let sum = channels.get(name)
     if (sum === undefined) channels.set(name, sum = { ...Flow.none, nodes: 0, pausedNodes: 0, removed: 0 })
     Flow.add(sum, flow)
@@ -108,30 +99,15 @@ const addNode = ({ channels, nodes, summary }: Summing, address: string, onNode:
 
 /** Completes the summary, after all nsqds have been added. */
 const complete = ({ channels, summary }: Summing): void => {
-  for (const { depth } of channels.values()) summary.channel_depth += depth
+  let largest = 0
+  for (const { depth } of channels.values()) {
+    summary.channel_depth += depth
+    largest = Math.max(largest, depth)
+  }
   summary.channel_count = channels.size
   summary.channels = [...channels.keys()].sort()
-  summary.backlog = backlogOf(summary, channels)
+  summary.backlog = summary.depth + largest
 }
-
-const backlogOf = ({ depth }: Flow.Flow, channels: ReadonlyMap<string, Flow.Flow>): number => {
-  let largest = 0
-  for (const channel of channels.values()) largest = Math.max(largest, channel.depth)
-  return depth + largest
-}
-
-/** Sums the flows of a topic's channels on one nsqd into the flow of the topic there. */
-const onNode = (own: Flow.FlowOnNode, channels: ReadonlyMap<string, Flow.FlowOnNode>): TopicOnNodeFigures => {
-  const sum = { ...own, channels, backlog: backlogOf(own, channels) }
-  for (const flow of channels.values()) Flow.addToTopic(sum, flow)
-  return sum
-}
-
-const awaySince = ({ backlog, channels, ...own }: TopicOnNodeFigures, since: number): TopicOnNodeFigures => ({
-  ...Flow.awaySince(own, since),
-  backlog,
-  channels: new Map(Array.from(channels, ([name, flow]) => [name, Flow.awaySince(flow, since)]))
-})
 
 const figureNames = Struct.keys(TopicSummary.fields).filter((name) => name !== "channels")
 
@@ -142,60 +118,86 @@ const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean 
 export const isUnchanged = (a: TopicSummary | undefined, b: TopicSummary): boolean =>
   a === b || (a !== undefined && figureNames.every((name) => a[name] === b[name]) && sameNames(a.channels, b.channels))
 
+/** Collects the topics of an nsqd as they are decoded. */
+export interface NodeCollection {
+  readonly add: (topic: SampledTopic) => void
+  readonly result: SampleOfNode
+}
+
 /**
- * Sums the responses of nsqds, and the last figures of those that are away. The rate of a new topic or channel starts from 0 if the
- * previous figures include its nsqd; it is null if they do not. One step for each topic of each nsqd, because there may be very many.
+ * Begins to collect the topics of an nsqd that was requested at `time`. The rate of a new topic or channel starts from 0 if the previous
+ * figures include its nsqd; it is null if they do not.
+ */
+export const collect = (
+  node: KnownNode,
+  started: number,
+  time: SampleTime,
+  before: ClusterFigures
+): NodeCollection => {
+  const last = before.seen.get(nodeAddress(node))
+  const interval: Flow.Interval = {
+    at: time.unixMillis,
+    seconds: last === undefined ? 0 : (time.at - last.at) / 1000,
+    isRestarted: last !== undefined && last.started !== started
+  }
+  const flows = NodeFlows.after(last?.flows)
+  return {
+    add: (topic) => flows.add(topic, last?.flows, interval),
+    result: { ...time, started, flows }
+  }
+}
+
+/** Returns the topic on each nsqd that has it, by address. */
+export const onNodes = (
+  { nodes, seen }: Pick<ClusterFigures, "nodes" | "seen">,
+  topic: string
+): ReadonlyMap<string, TopicOnNode> => {
+  const found = new Map<string, TopicOnNode>()
+  for (const [address, { flows, unixMillis }] of seen) {
+    const onNode = flows.topic(topic, nodes.has(address) ? undefined : unixMillis)
+    if (onNode !== undefined) found.set(address, onNode)
+  }
+  return found
+}
+
+/** Whether only nsqds that are away have the topic, so that its figures are the last known ones. */
+export const isAway = ({ nodes, seen }: Pick<ClusterFigures, "nodes" | "seen">, topic: string): boolean => {
+  if (seen.size === nodes.size) return false
+  const having = Array.from(seen.keys()).filter((address) => seen.get(address)?.flows.has(topic))
+  return having.length > 0 && !having.some((address) => nodes.has(address))
+}
+
+/**
+ * Sums what nsqds have responded, and the last figures of those that are away. One step for each topic, because there may be very many.
  */
 export function* fromResponses(
-  responses: ReadonlyArray<FiguresOfNode>,
+  responses: ReadonlyArray<Pick<FiguresOfNode<SampleOfNode>, "node" | "collected">>,
   { names, orphans, remembered }: Known,
   { at, unixMillis }: SampleTime,
   before: ClusterFigures
 ): Generator<void, ClusterFigures, void> {
-  const topics = new Map<string, Summing>()
-  const nodes = new Set<string>()
-  const seen = new Map<string, SampleOfNode>()
-  const sumOf = (name: string): Summing => {
-    let sum = topics.get(name)
-    if (sum === undefined) topics.set(name, sum = nothing(name))
-    return sum
-  }
-  for (const response of responses) {
-    const address = nodeAddress(response.node)
-    nodes.add(address)
-    const last = before.seen.get(address)
-    seen.set(address, { at, unixMillis, started: response.started })
-    const seconds = last === undefined ? 0 : (at - last.at) / 1000
-    const interval = { at: unixMillis, seconds, isRestarted: last !== undefined && last.started !== response.started }
-    for (const topic of response.topics) {
-      const known = before.topics.get(topic.topic_name)?.nodes.get(address)
-      const channels = new Map<string, Flow.FlowOnNode>()
-      for (const channel of topic.channels ?? []) {
-        const { channel_name: name } = channel
-        channels.set(name, Flow.ofChannel(channel, known?.channels.get(name), interval))
-      }
-      addNode(sumOf(topic.topic_name), address, onNode(Flow.ofTopic(topic, known, interval), channels))
-      yield
-    }
-  }
+  const seen = new Map(responses.map(({ collected, node }) => [nodeAddress(node), collected]))
+  const nodes = new Set(seen.keys())
   for (const [address, last] of before.seen) {
     if (!nodes.has(address) && remembered.has(address)) seen.set(address, last)
   }
-  if (seen.size > nodes.size) {
-    for (const [name, topic] of before.topics) {
-      for (const [address, last] of topic.nodes) {
-        const since = nodes.has(address) ? undefined : seen.get(address)
-        if (since !== undefined) addNode(sumOf(name), address, awaySince(last, since.unixMillis))
+  const known = new Set(orphans)
+  const topics = new Map<string, Summing>()
+  const sumUp = function*(all: Iterable<string>): Generator<void, void, void> {
+    for (const name of all) {
+      if (topics.has(name)) continue
+      const sum = nothing(name)
+      for (const onNode of onNodes({ nodes, seen }, name).values()) {
+        addNode(sum, onNode)
+        known.delete(name)
       }
+      complete(sum)
+      topics.set(name, sum)
       yield
     }
   }
-  for (const name of names) sumOf(name)
-  const known = new Set(orphans)
-  for (const [name, sum] of topics) {
-    complete(sum)
-    if (sum.nodes.size > 0) known.delete(name)
-  }
+  for (const { flows } of seen.values()) yield* sumUp(flows.names())
+  yield* sumUp(names)
   return { at, unixMillis, topics, nodes, seen, orphans: known }
 }
 
@@ -229,21 +231,26 @@ const point = (
   away: flow.away
 })
 
-const pointOnNode = (topic: string, node: string, figures: TopicOnNodeFigures): LivePoint =>
-  point(topic, "", node, figures, figures.backlog, figures.channels.size)
+const pointOnNode = (topic: string, node: string, { channelCount, flow }: TopicOnNode): LivePoint =>
+  point(topic, "", node, flow, flow.backlog, channelCount)
 
-const channelsOnNode = (topic: string, node: string, { channels }: TopicOnNodeFigures): ReadonlyArray<LivePoint> =>
-  Array.from(channels, ([channel, flow]) => point(topic, channel, node, flow))
+const channelsOnNode = (topic: string, node: string, { channels }: TopicOnNode): ReadonlyArray<LivePoint> =>
+  Array.from(channels(), ([channel, flow]) => point(topic, channel, node, flow))
 
-/** Returns all series of a topic: the topic, its channels, and both on each nsqd. */
-export const pointsOfTopic = (topic: string, { channels, nodes, summary }: TopicFigures): ReadonlyArray<LivePoint> => [
-  point(topic, "", "", summary, summary.backlog, channels.size),
-  ...Array.from(channels, ([channel, figures]) => point(topic, channel, "", figures)),
-  ...Array.from(nodes).flatMap(([node, figures]) => [
-    pointOnNode(topic, node, figures),
-    ...channelsOnNode(topic, node, figures)
-  ])
-]
+/** Returns all series of a topic: the topic, its channels, and both on each nsqd; none if the topic is unknown. */
+export const pointsOfTopic = (topic: string, figures: ClusterFigures): ReadonlyArray<LivePoint> => {
+  const found = figures.topics.get(topic)
+  if (found === undefined) return []
+  const { channels, summary } = found
+  return [
+    point(topic, "", "", summary, summary.backlog, channels.size),
+    ...Array.from(channels, ([channel, flow]) => point(topic, channel, "", flow)),
+    ...Array.from(onNodes(figures, topic)).flatMap(([node, onNode]) => [
+      pointOnNode(topic, node, onNode),
+      ...channelsOnNode(topic, node, onNode)
+    ])
+  ]
+}
 
 /** Limits for the series of an nsqd. */
 export interface NodeLimits {
@@ -257,23 +264,26 @@ export interface NodeLimits {
  */
 export const pointsOfNode = (
   node: string,
-  { topics }: Pick<ClusterFigures, "topics">,
+  { nodes, seen }: Pick<ClusterFigures, "nodes" | "seen">,
   limits: NodeLimits
 ): ReadonlyArray<LivePoint> => {
-  const found: Array<readonly [topic: string, figures: TopicOnNodeFigures]> = []
-  for (const [topic, { nodes }] of topics) {
-    const figures = nodes.get(node)
-    if (figures !== undefined) found.push([topic, figures])
+  const sample = seen.get(node)
+  if (sample === undefined) return []
+  const away = nodes.has(node) ? undefined : sample.unixMillis
+  const found: Array<readonly [topic: string, onNode: TopicOnNode]> = []
+  for (const topic of sample.flows.names()) {
+    const onNode = sample.flows.topic(topic, away)
+    if (onNode !== undefined) found.push([topic, onNode])
   }
   const wanted = found
-    .sort(([a, { backlog: first }], [b, { backlog: second }]) => second - first || (a < b ? -1 : 1))
+    .sort(([a, { flow: first }], [b, { flow: second }]) => second.backlog - first.backlog || (a < b ? -1 : 1))
     .slice(0, limits.topics)
-  const points = wanted.map(([topic, figures]) => pointOnNode(topic, node, figures))
+  const points = wanted.map(([topic, onNode]) => pointOnNode(topic, node, onNode))
   let left = limits.channels
-  for (const [topic, figures] of wanted) {
+  for (const [topic, onNode] of wanted) {
     if (left <= 0) break
-    points.push(...channelsOnNode(topic, node, figures).slice(0, left))
-    left -= figures.channels.size
+    points.push(...channelsOnNode(topic, node, onNode).slice(0, left))
+    left -= onNode.channelCount
   }
   return points
 }

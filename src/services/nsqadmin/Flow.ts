@@ -36,6 +36,14 @@ export interface Interval {
   readonly isRestarted: boolean
 }
 
+const noCheckpoints: ReadonlyArray<Checkpoint> = []
+
+/**
+ * The age of the oldest message divided by the time between two checkpoints. They need not be closer, and without a new one a list is that
+ * of the sample before.
+ */
+const precision = 8
+
 /** Limit for checkpoints of a channel. Above it every second one is dropped, which makes the age of a message less precise. */
 const maxCheckpoints = 24
 
@@ -70,14 +78,18 @@ const checkpointsOf = (
   now: Checkpoint,
   waiting: number
 ): ReadonlyArray<Checkpoint> => {
-  if (waiting <= 0) return []
+  if (waiting <= 0) return noCheckpoints
   const last = before.at(-1)
   if (last === undefined || now.received < last.received) return [now]
   const gone = now.received - waiting
   // The oldest message is the one after those that are gone: it had been received by the first checkpoint beyond them.
-  const current = before.filter(({ received }) => received > gone)
+  const first = before.findIndex(({ received }) => received > gone)
+  const oldest = before[first]
+  if (oldest === undefined) return [now]
+  const current = first === 0 ? before : before.slice(first)
+  if (last.received === now.received || now.at - last.at < (now.at - oldest.at) / precision) return current
   const kept = current.length > maxCheckpoints ? current.filter((_, i) => i % 2 === 0) : current
-  return kept.at(-1)?.received === now.received ? kept : [...kept, now]
+  return [...kept, now]
 }
 
 /** Returns the flow of a channel on one nsqd. `before` is undefined for a channel that was not in the previous sample. */
@@ -175,13 +187,13 @@ export const none: Flow = {
 }
 
 /** Returns the last known figures of an nsqd that is away. Its rates are unknown. */
-export const awaySince = (last: FlowOnNode, away: number): FlowOnNode => ({
+export const awaySince = <F extends FlowOnNode>(last: F, away: number): F => ({
   ...last,
   rate: null,
   finish_rate: null,
   requeue_rate: null,
   timeout_rate: null,
-  away: last.away ?? away
+  away
 })
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }

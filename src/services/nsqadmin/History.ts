@@ -6,7 +6,7 @@ import { Clock, Context, Effect, Layer, Stream } from "effect"
 import type { HistoryResponse, HistorySeries } from "../../protocol/http/admin/AdminLive.ts"
 import * as Time from "../core/Time.ts"
 import * as Turns from "../core/Turns.ts"
-import type { ClusterFigures } from "./Figures.ts"
+import * as Figures from "./Figures.ts"
 import type { Flow } from "./Flow.ts"
 import * as Format from "./HistoryFormat.ts"
 import { HistoryStore } from "./HistoryStore.ts"
@@ -68,17 +68,19 @@ export class SeriesTable {
   }
 
   /** Adds figures to the current point, a step or two for each topic. */
-  *record(figures: ClusterFigures): Generator<void, void, void> {
+  *record(figures: Figures.ClusterFigures): Generator<void, void, void> {
     this.advance(figures.at)
     if (this.dropped < this.current) yield* this.dropOld()
-    for (const [name, { channels, nodes, summary }] of figures.topics) {
+    for (const [name, { channels, summary }] of figures.topics) {
       // The last known figures of nsqds that are away are no points: without any current figures, the chart has a gap.
-      const current = Array.from(nodes).filter(([, { away }]) => away === null)
-      if (current.length === 0 && nodes.size > 0) continue
+      if (Figures.isAway(figures, name)) continue
       const topic = groupOf(this.topics, name, () => new TopicSeries())
       this.write(topic.sum, summary.backlog, summary, channels)
-      for (const [node, onNode] of current) {
-        this.write(groupOf(topic.nodes, node, () => new Group()), onNode.backlog, onNode, onNode.channels)
+      for (const node of figures.nodes) {
+        const onNode = figures.seen.get(node)?.flows.topic(name, undefined)
+        if (onNode === undefined) continue
+        const group = groupOf(topic.nodes, node, () => new Group())
+        this.write(group, onNode.flow.backlog, onNode.flow, onNode.channels())
       }
       yield
     }
@@ -250,10 +252,10 @@ export class History extends Context.Service<History, {
       const clock = yield* Clock.Clock
       const turns = yield* Turns.Turns
       const series = new SeriesTable(maxSeries)
-      let recorded: ClusterFigures | undefined
+      let recorded: Figures.ClusterFigures | undefined
       let isReported = false
 
-      const record = Effect.fnUntraced(function*(figures: ClusterFigures) {
+      const record = Effect.fnUntraced(function*(figures: Figures.ClusterFigures) {
         // A sample that timed out repeats the figures of the previous one.
         if (figures === recorded) return
         recorded = figures

@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, Queue, Semaphore, Stream } from "effect"
 import * as Turns from "../core/Turns.ts"
-import type { ClusterFigures } from "./Figures.ts"
+import { type ClusterFigures, isAway } from "./Figures.ts"
 import { HistoryFiles, maxSeries, type StoredPoint } from "./HistoryFiles.ts"
 import * as Format from "./HistoryFormat.ts"
 import type { NsqadminError } from "./NsqadminError.ts"
@@ -26,9 +26,9 @@ type Stored = ReadonlyMap<string, ReadonlyArray<StoredPoint>>
  * Adds the points of all topics and channels to means, one step for each topic. The last known figures of nsqds that are away are no
  * points.
  */
-function* added({ topics }: ClusterFigures, to: PointMeans): Generator<void, void, void> {
-  for (const [topic, { channels, nodes, summary }] of topics) {
-    if (nodes.size > 0 && Array.from(nodes.values()).every(({ away }) => away !== null)) continue
+function* added(figures: ClusterFigures, to: PointMeans): Generator<void, void, void> {
+  for (const [topic, { channels, summary }] of figures.topics) {
+    if (isAway(figures, topic)) continue
     to.add(topic, summary.backlog, summary)
     for (const [channel, flow] of channels) to.add(Format.seriesName(topic, channel), flow.depth, flow)
     yield

@@ -39,9 +39,8 @@ export interface Wanted {
 }
 
 const pointsOf = ({ node, topic }: Wanted, figures: Figures.ClusterFigures): LiveSample["points"] => {
-  if (topic === undefined) return node === undefined ? [] : Figures.pointsOfNode(node, figures, limitsOfNode)
-  const shown = figures.topics.get(topic)
-  return shown === undefined ? [] : Figures.pointsOfTopic(topic, shown)
+  if (topic !== undefined) return Figures.pointsOfTopic(topic, figures)
+  return node === undefined ? [] : Figures.pointsOfNode(node, figures, limitsOfNode)
 }
 
 type TopicChanges = Pick<LiveSample, "topics" | "gone">

@@ -18,7 +18,7 @@ export const none: Statuses = new Map()
 /** Returns the reports after a sample. */
 export const observe = (
   before: Statuses,
-  responses: ReadonlyArray<FiguresOfNode>,
+  responses: ReadonlyArray<FiguresOfNode<unknown>>,
   { nodes, seen }: Pick<ClusterFigures, "nodes" | "seen">
 ): Statuses => {
   const statuses = new Map<string, NodeStatus>()
@@ -29,40 +29,42 @@ export const observe = (
 
 /** Returns the nsqds with figures, one step for each topic. */
 export function* fromFigures(
-  { nodes, seen, topics }: ClusterFigures,
+  { nodes, seen }: ClusterFigures,
   statuses: Statuses
 ): Generator<void, ReadonlyArray<LiveNode>, void> {
-  const sums = new Map(
-    Array.from(seen.keys(), (address) => [address, { topics: 0, depth: 0, received: 0, flow: { ...Flow.none } }])
-  )
-  for (const topic of topics.values()) {
-    for (const [address, onNode] of topic.nodes) {
-      const sum = sums.get(address)
-      if (sum === undefined) continue
+  const live: Array<LiveNode> = []
+  for (const [node, { flows, unixMillis }] of seen) {
+    const away = nodes.has(node) ? undefined : unixMillis
+    const flow = { ...Flow.none }
+    const sum = { topics: 0, depth: 0, received: 0 }
+    for (const name of flows.names()) {
+      const topic = flows.topic(name, away)
+      if (topic === undefined) continue
       sum.topics++
-      sum.depth += onNode.depth
-      for (const channel of onNode.channels.values()) {
+      sum.depth += topic.flow.depth
+      for (const channel of topic.channels().values()) {
         sum.depth += channel.depth
         sum.received += channel.message_count
       }
-      Flow.add(sum.flow, onNode)
+      Flow.add(flow, topic.flow)
+      yield
     }
-    yield
+    live.push({
+      node,
+      topic_count: sum.topics,
+      depth: sum.depth,
+      in_flight_count: flow.in_flight_count,
+      deferred_count: flow.deferred_count,
+      client_count: flow.client_count,
+      message_count: flow.message_count,
+      channel_message_count: sum.received,
+      rate: flow.rate,
+      finish_rate: flow.finish_rate,
+      requeue_rate: flow.requeue_rate,
+      timeout_rate: flow.timeout_rate,
+      away: away ?? null,
+      status: statuses.get(node) ?? null
+    })
   }
-  return Array.from(sums, ([node, { depth, flow, received, topics: count }]) => ({
-    node,
-    topic_count: count,
-    depth,
-    in_flight_count: flow.in_flight_count,
-    deferred_count: flow.deferred_count,
-    client_count: flow.client_count,
-    message_count: flow.message_count,
-    channel_message_count: received,
-    rate: flow.rate,
-    finish_rate: flow.finish_rate,
-    requeue_rate: flow.requeue_rate,
-    timeout_rate: flow.timeout_rate,
-    away: nodes.has(node) ? null : seen.get(node)?.unixMillis ?? null,
-    status: statuses.get(node) ?? null
-  }))
+  return live
 }

@@ -98,7 +98,7 @@ const queried = <A>(
     onFailure: ({ message, reason: { failures } }) => ({ value: [], failures, reason: message })
   })
 
-const noFigures: Queried<FiguresOfNode> = { value: [], failures: [], reason: undefined }
+const noFigures: Queried<FiguresOfNode<Figures.SampleOfNode>> = { value: [], failures: [], reason: undefined }
 const noNames: Queried<string> = { value: [], failures: [], reason: undefined }
 
 const linesOf = (...all: ReadonlyArray<Queried<unknown>>): string => {
@@ -188,7 +188,12 @@ export class Sampler extends Context.Service<Sampler, {
           // Without nsqlookupds all topics are in the responses of the nsqds.
           const topics = lookupds.length === 0 ? noNames : yield* queried(cluster.topics)
           const queriedAt = monotonic()
-          const stats = nodes.length === 0 ? noFigures : yield* queried(cluster.figures(nodes))
+          const before = figures
+          const collect = (node: KnownNode) => {
+            const time = { at: monotonic(), unixMillis: clock.currentTimeMillisUnsafe() }
+            return (startTime: number) => Figures.collect(node, startTime, time, before)
+          }
+          const stats = nodes.length === 0 ? noFigures : yield* queried(cluster.figures(nodes, collect))
           const failures = [...named.failures, ...stats.failures]
           const at = clock.currentTimeMillisUnsafe()
           const responses = stats.value
@@ -208,7 +213,7 @@ export class Sampler extends Context.Service<Sampler, {
           const remembered = new Set(DaemonStates.remembered(daemons, queriedAt, retention).map(nodeAddress))
           const listed = { names: topics.value, orphans: orphansOf(topics.value, nodes), remembered }
           const time = { at: queriedAt, unixMillis: at }
-          figures = yield* Turns.finish(turns, Figures.fromResponses(responses, listed, time, figures))
+          figures = yield* Turns.finish(turns, Figures.fromResponses(responses, listed, time, before))
           consumers = ConsumerFlows.observe(consumers, yield* inspect(figures, nodes), queriedAt, thresholds.period)
           statuses = LiveNodes.observe(statuses, responses, figures)
           nodesNow = yield* Turns.finish(turns, LiveNodes.fromFigures(figures, statuses))

@@ -7,14 +7,15 @@ import type { Memory } from "../../protocol/http/StatsResponse.ts"
 import * as ChannelNotices from "./ChannelNotices.ts"
 import * as ChannelWindow from "./ChannelWindow.ts"
 import * as ConsumerFlows from "./ConsumerFlows.ts"
-import type { ClusterFigures, TopicFigures } from "./Figures.ts"
+import * as Figures from "./Figures.ts"
+import type { TopicOnNode } from "./NodeFlows.ts"
 import { amount, keyOf, type Kind, type Notice, notice, type Thresholds, waiting } from "./Notices.ts"
 
 /** The input of a check. */
 export interface Watched {
   /** Unix milliseconds. */
   readonly at: number
-  readonly figures: ClusterFigures
+  readonly figures: Figures.ClusterFigures
   readonly daemons: ReadonlyArray<DaemonState>
   readonly consumers: ConsumerFlows.ConsumerFlows
   /** The memory of nsqds that report it, by address. */
@@ -40,7 +41,7 @@ export interface WarningState {
   readonly listed: ReadonlyArray<Found>
   /** By topic and channel. */
   readonly channels: ReadonlyMap<string, Channel>
-  readonly figures: ClusterFigures | undefined
+  readonly figures: Figures.ClusterFigures | undefined
 }
 
 /** The state before the first check. */
@@ -58,13 +59,16 @@ const judgedKinds = ["stuck_channel", "requeueing_channel", "growing_channel", "
  * Returns the nsqds with which sums over nsqds jump: those that have come, or have come back with the figures of a time without samples,
  * and those that are forgotten. One that is away is not among them, because its last figures remain in the sums.
  */
-const changedNodes = (before: ClusterFigures, { nodes, seen }: ClusterFigures): ReadonlyArray<string> => [
+const changedNodes = (
+  before: Figures.ClusterFigures,
+  { nodes, seen }: Figures.ClusterFigures
+): ReadonlyArray<string> => [
   ...[...nodes].filter((node) => !before.nodes.has(node)),
   ...[...before.seen.keys()].filter((node) => !seen.has(node))
 ]
 
-const hasChannel = ({ topics }: ClusterFigures, topic: string, channel: string, node: string): boolean =>
-  topics.get(topic)?.nodes.get(node)?.channels.has(channel) === true
+const hasChannel = ({ seen }: Figures.ClusterFigures, topic: string, channel: string, node: string): boolean =>
+  seen.get(node)?.flows.hasChannel(topic, channel) === true
 
 const channelKey = (topic: string, channel: string): string => `${topic} ${channel}`
 
@@ -74,16 +78,17 @@ const noneUnready: ReadonlyMap<string, number> = new Map()
 const unreadyOf = (
   before: ReadonlyMap<string, number>,
   consumers: ReadonlyArray<ConsumerFlows.Consumer>,
+  topic: string,
   channel: string,
-  nodes: TopicFigures["nodes"],
+  figures: Figures.ClusterFigures,
   at: number
 ): ReadonlyMap<string, number> => {
   if (consumers.length === 0) return noneUnready
   const found = new Map<string, number>()
-  for (const [node, { channels }] of nodes) {
+  for (const [node, { channels }] of Figures.onNodes(figures, topic)) {
     const here = consumers.filter((consumer) => consumer.node === node)
     const isStopped = here.length > 0 && here.every(({ inFlight, ready }) => ready === 0 && inFlight === 0)
-    if (isStopped && (channels.get(channel)?.depth ?? 0) > 0) found.set(node, before.get(node) ?? at)
+    if (isStopped && (channels().get(channel)?.depth ?? 0) > 0) found.set(node, before.get(node) ?? at)
   }
   return found
 }
@@ -115,8 +120,9 @@ function* watchChannels(
         unready: unreadyOf(
           known?.unready ?? noneUnready,
           ConsumerFlows.consumersOf(consumers, topic, name),
+          topic,
           name,
-          topicFigures.nodes,
+          figures,
           at
         )
       })
@@ -126,7 +132,11 @@ function* watchChannels(
   return channels
 }
 
-const ofTopic = function*(topic: string, { channels, nodes, summary: { depth } }: TopicFigures): Generator<Notice> {
+const ofTopic = function*(
+  topic: string,
+  { channels, summary: { depth } }: Figures.TopicFigures,
+  nodes: ReadonlyMap<string, TopicOnNode>
+): Generator<Notice> {
   // The topic is on no nsqd that is known.
   if (nodes.size === 0) return
   if (channels.size === 0) {
@@ -134,10 +144,10 @@ const ofTopic = function*(topic: string, { channels, nodes, summary: { depth } }
     yield notice("topic_without_channels", { topic }, `Topic ${topic} has no channels: ${what} for the first channel`)
   }
   let paused = 0
-  for (const [node, onNode] of nodes) {
-    if (onNode.paused) paused++
-    if (channels.size > 0 && onNode.channels.size === 0 && onNode.depth > 0) {
-      const text = `Topic ${topic} has no channels on ${node}: ${waiting(onNode.depth)} there`
+  for (const [node, { channelCount, flow }] of nodes) {
+    if (flow.paused) paused++
+    if (channels.size > 0 && channelCount === 0 && flow.depth > 0) {
+      const text = `Topic ${topic} has no channels on ${node}: ${waiting(flow.depth)} there`
       yield notice("topic_without_channels", { topic, node }, text)
     }
   }
@@ -247,7 +257,7 @@ const notices = function*(
     )
   }
   for (const [topic, topicFigures] of figures.topics) {
-    yield* ofTopic(topic, topicFigures)
+    yield* ofTopic(topic, topicFigures, Figures.onNodes(figures, topic))
     for (const [channel, channelFigures] of topicFigures.channels) {
       const known = channels.get(channelKey(topic, channel))
       if (known === undefined) continue
@@ -269,7 +279,7 @@ const notices = function*(
 }
 
 /** Returns the order of magnitude of the messages that a warning is about, so that warnings rarely change their places. */
-const magnitudeOf = ({ channel, kind, topic }: Found, { topics }: ClusterFigures): number => {
+const magnitudeOf = ({ channel, kind, topic }: Found, { topics }: Figures.ClusterFigures): number => {
   const found = topics.get(topic)
   const flow = channel === "" ? found?.summary : found?.channels.get(channel)
   const messages = kind === "growing_deferred" ? flow?.deferred_count : flow?.depth
@@ -287,7 +297,7 @@ const limited = (warnings: ReadonlyArray<Found>): ReadonlyArray<Found> => {
 /** Returns the warnings for browsers, one step for each. */
 function* listOf(
   warnings: ReadonlyMap<string, Found>,
-  figures: ClusterFigures
+  figures: Figures.ClusterFigures
 ): Generator<void, WarningState["listed"], void> {
   const kinds = new Map<Kind, Array<readonly [magnitude: number, warning: Found]>>()
   for (const warning of warnings.values()) {

@@ -148,3 +148,52 @@ describe("the connections of clients", () => {
       assert.include(error.message, "invalid")
     }))
 })
+
+describe("the figures of nsqds", () => {
+  const nodes = ["n1", "n2", "n3", "n4", "n5"].map((name) => ({
+    ...producer(name),
+    origin: "configured" as const,
+    remote_addresses: null,
+    topics: null,
+    out_of_date: false
+  }))
+  /** Collects the names of the topics. */
+  const names = () => (started: number) => {
+    const result: Array<string> = [String(started)]
+    return { add: ({ topic_name }: { readonly topic_name: string }) => void result.push(topic_name), result }
+  }
+  const topics = [{ topic_name: "t" }, { topic_name: "u" }]
+
+  it.effect("the topics of each nsqd are collected after its start is known", () =>
+    Effect.gen(function*() {
+      const { figures } = yield* Cluster
+      const { failures, value } = yield* figures(nodes.slice(0, 3), names)
+      assert.deepStrictEqual(value.map(({ collected, node }) => [node.hostname, ...collected]), [
+        ["n1", "7", "t", "u"],
+        ["n2", "7"]
+      ])
+      assert.deepStrictEqual(failures.map(({ address }) => address), ["n3:4151"])
+    }).pipe(Effect.provide(cluster({}, ({ host }) => ({
+      start_time: 7,
+      topics: host === "n1:4151" ? topics : host === "n2:4151" ? null : [...topics, { topic_name: 3 }]
+    })))))
+
+  it.effect("two nsqds are requested at a time, and one that does not respond soon makes room for the next", () => {
+    const requested: Array<string> = []
+    return Effect.gen(function*() {
+      const { figures } = yield* Cluster
+      const querying = yield* Effect.forkChild(figures(nodes, names))
+      yield* TestClock.adjust("200 millis")
+      assert.deepStrictEqual(requested, ["n1:4151", "n2:4151"])
+      yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(requested, nodes.map(({ hostname }) => `${hostname}:4151`))
+      yield* TestClock.adjust("5 seconds")
+      const { failures, value } = yield* Fiber.join(querying)
+      assert.deepStrictEqual(value.map(({ node }) => node.hostname), ["n3", "n4", "n5"])
+      assert.deepStrictEqual(failures.map(({ address }) => address), ["n1:4151", "n2:4151"])
+    }).pipe(Effect.provide(cluster({}, ({ host }) => {
+      requested.push(host)
+      return host < "n3" ? "silent" : { topics }
+    })))
+  })
+})

@@ -21,7 +21,7 @@ const seen = (
   lookupds: [],
   named,
   nodes: named,
-  responses: named.map((node) => ({ node, version: node.version, health: "OK", started: 0, topics: [] })),
+  responses: named.map((node) => ({ node, version: node.version, health: "OK", started: 0, collected: undefined })),
   failures: [],
   retention: 60 * minute,
   ...options

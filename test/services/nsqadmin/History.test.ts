@@ -139,10 +139,11 @@ describe("History", () => {
 /** The figures of one nsqd with these topics. */
 const figuresOf = (at: number, topics: ReadonlyArray<string>): Figures.ClusterFigures => {
   const node = nodeNamed("a")
-  const found = topics.map((topic_name) => ({ topic_name, depth: 1, message_count: 1 }))
-  const responses = [{ node, version: "1.3.0", health: "OK", started: 0, topics: found }]
+  const time = { at, unixMillis: at }
+  const { add, result } = Figures.collect(node, 0, time, Figures.none)
+  for (const topic_name of topics) add({ topic_name, depth: 1, message_count: 1 })
   const known = { names: [], orphans: new Set<string>(), remembered: new Set<string>() }
-  const summing = Figures.fromResponses(responses, known, { at, unixMillis: at }, Figures.none)
+  const summing = Figures.fromResponses([{ node, collected: result }], known, time, Figures.none)
   let step = summing.next()
   while (step.done !== true) step = summing.next()
   return step.value

@@ -131,21 +131,22 @@ export const clusterLayer = (state: FakeCluster): Layer.Layer<Cluster | ClusterS
         [],
         "nsqd"
       ),
-    figures: (nodes) =>
+    figures: (nodes, collect) =>
       Effect.suspend(() => {
         state.queries++
         const failing = nodes.filter(({ hostname }) => (state.nodes[hostname]?.fails ?? "") !== "")
         const failures = failing.map((node) => unreachable(nodeAddress(node), state.nodes[node.hostname]?.fails))
         const responses = nodes.filter((node) => !failing.includes(node)).map((node) => {
           const { health = "OK", started = 0, topics = {}, version = "1.3.0" } = state.nodes[node.hostname] ?? {}
-          const found = Object.entries(topics).map(([name, topic]) => sampledTopic(name, topic))
+          const collection = collect(node)(started)
+          for (const [name, topic] of Object.entries(topics)) collection.add(sampledTopic(name, topic))
           const { memory, status } = state.nodes[node.hostname] ?? {}
           return {
             node,
             version,
             health,
             started,
-            topics: found,
+            collected: collection.result,
             status,
             ...(memory === undefined ? {} : { memory: Schema.decodeSync(Memory)(memory) })
           }
