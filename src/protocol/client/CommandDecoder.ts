@@ -291,14 +291,14 @@ export class CommandDecoder extends CommandInput {
     }
     if (read._tag === "Malformed") return read
     this.position = read.end
-    const { dedupKey, headersStart } = read
+    const { dedupKeyStart, headersStart } = read
     const { bytes, start } = this.bodies(headersStart, read.end, 0, 1, 0)
     const bodiesStart = start + read.start - headersStart
     const bodyBytes = read.end - read.start - 4
     const plain = { bytes, start: bodiesStart, gap: 0, count: 1, bodyBytes }
     if (bodiesStart === start) return { _tag: "HPUB", topic, bodies: plain, deferMillis }
     const headers = bytes.subarray(start, bodiesStart)
-    const bodies = dedupKey === undefined ? { ...plain, headers } : { ...plain, headers, dedupKey }
+    const bodies = dedupKeyStart === undefined ? { ...plain, headers } : { ...plain, headers, dedupKeyStart }
     return { _tag: "HPUB", topic, bodies, deferMillis }
   }
 

@@ -3,15 +3,16 @@
  * PUB. Pure; `CommandDecoder` finds the line.
  */
 import { type Malformed, malformed } from "./Decoded.ts"
+import { valueStart } from "./HeaderLines.ts"
 import { decodeHeaders, dedupKeyHeader, HeadersError, maxHeadersBytes, refuseOwnHeaders } from "./Headers.ts"
-import { keyAt, keyStart, noKey, notPlain } from "./PlainHeaders.ts"
+import { keyStart, noKey, notPlain } from "./PlainHeaders.ts"
 
 /** Where the headers, which have been checked, begin; where they end and the body's size begins; and where the body ends. */
 export interface HeadersAndBody {
   readonly _tag: "HeadersAndBody"
   readonly headersStart: number
-  /** The key in the headers. */
-  readonly dedupKey: string | undefined
+  /** Where the key begins in the headers. */
+  readonly dedupKeyStart: number | undefined
   readonly start: number
   readonly end: number
 }
@@ -39,12 +40,14 @@ export const readHeadersAndBody = (
   const headersStart = at + 4
   const key = keyStart(buffer, headersStart, start)
   if (key !== notPlain) {
-    const dedupKey = key === noKey ? undefined : keyAt(buffer, key)
-    return { _tag: "HeadersAndBody", headersStart, dedupKey, start, end: bodyEnd }
+    const dedupKeyStart = key === noKey ? undefined : key - headersStart
+    return { _tag: "HeadersAndBody", headersStart, dedupKeyStart, start, end: bodyEnd }
   }
-  const decoded = decodeHeaders(buffer.subarray(headersStart, start))
+  const headers = buffer.subarray(headersStart, start)
+  const decoded = decodeHeaders(headers)
   if (decoded instanceof HeadersError) return bad(decoded.message)
   const refused = refuseOwnHeaders(decoded)
   if (refused !== undefined) return bad(refused.message)
-  return { _tag: "HeadersAndBody", headersStart, dedupKey: decoded[dedupKeyHeader], start, end: bodyEnd }
+  const dedupKeyStart = valueStart(headers, dedupKeyHeader)
+  return { _tag: "HeadersAndBody", headersStart, dedupKeyStart, start, end: bodyEnd }
 }

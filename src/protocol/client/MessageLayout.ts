@@ -7,6 +7,7 @@
  */
 import { frameHeaderSize, FrameType } from "./Frame.ts"
 import { type GuidBlock, GuidWriter, writeGuid } from "./Guid.ts"
+import { valueStart } from "./HeaderLines.ts"
 import { noHeaders } from "./Headers.ts"
 import { messageHeaderSize } from "./Message.ts"
 
@@ -71,14 +72,14 @@ export interface PublishedBodies {
    *
    * @since 0.2.0
    */
-  readonly headers?: Buffer | ReadonlyArray<Buffer>
+  readonly headers?: Buffer | ReadonlyArray<Buffer> | undefined
   /**
-   * The key of the publish, which is stored once within the topic's window (docs/headers.md#de-duplication). It is in the headers as
-   * well. Default: the publish has no key.
+   * Where the key begins in the headers, which are one block then: the value of `nsq-dedup-key`. The publish is stored once within the
+   * topic's window (docs/headers.md#de-duplication). Default: the publish has no key.
    *
    * @since 0.2.0
    */
-  readonly dedupKey?: string
+  readonly dedupKeyStart?: number | undefined
 }
 
 /**
@@ -269,6 +270,20 @@ export const frameHeaders = (frames: Buffer, position: number): Buffer => {
   if (!hasHeadersAt(frames, position)) return noHeaders
   const at = position + messageFrameHeaderSize
   return frames.subarray(at + sizeBytes, at + sizeBytes + frames.readInt32BE(at))
+}
+
+/**
+ * Returns where the value of one header of the frame at `position` begins, whose name is in lower case; `undefined` without it. The value
+ * goes to the end of its line.
+ *
+ * @since 0.2.0
+ * @category operations
+ */
+export const headerStartAt = (frames: Buffer, position: number, name: string): number | undefined => {
+  if (!hasHeadersAt(frames, position)) return undefined
+  const at = position + messageFrameHeaderSize
+  const start = at + sizeBytes
+  return valueStart(frames, name, start, start + frames.readInt32BE(at))
 }
 
 /**

@@ -75,10 +75,3 @@ export const keyStart = (bytes: Buffer, from: number, end: number): number => {
   }
   return found
 }
-
-/** The key whose value begins at `start`. */
-export const keyAt = (bytes: Buffer, start: number): string => {
-  let end = start
-  while (bytes[end] !== lineFeed) end++
-  return bytes.toString("latin1", start, end)
-}

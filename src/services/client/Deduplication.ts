@@ -3,6 +3,7 @@
  * consumer in memory.
  */
 import { Deferred, Effect, Exit } from "effect"
+import { KeyWords } from "../core/KeyWords.ts"
 import { RecentKeys } from "../core/RecentKeys.ts"
 
 /** The processing of one key. */
@@ -20,6 +21,7 @@ export class Deduplication {
   private readonly now: () => number
   /** The processed keys, with the time when that ended. */
   private readonly processed = new RecentKeys()
+  private readonly words = new KeyWords()
   private readonly inProgress = new Map<string, Deferred.Deferred<void>>()
 
   constructor(windowMillis: number, maxKeys: number, now: () => number) {
@@ -31,7 +33,8 @@ export class Deduplication {
   /** Whether the key was processed within the window. */
   has(key: string): boolean {
     this.forget()
-    return this.processed.has(key)
+    this.words.setText(key)
+    return this.processed.has(this.words)
   }
 
   /** Whether the key is being processed. */
@@ -47,7 +50,8 @@ export class Deduplication {
   /** Ends a claim; `isProcessed` is whether the key counts as processed. */
   release(key: string, isProcessed: boolean): void {
     if (isProcessed) {
-      this.processed.note(key, this.now())
+      this.words.setText(key)
+      this.processed.note(this.words, this.now())
       this.forget()
     }
     const claim = this.inProgress.get(key)

@@ -3,53 +3,12 @@
  *
  * Hot path: called for every publish with a key. The keys are in typed arrays: as strings in a Map they took twice the time, half of it
  * in the garbage collector, to which a hundred thousand keys that all live for minutes are the worst case. Each key has a number, one
- * more than the key before, so that to forget the oldest ones only moves the number of the first; the index (`NumberIndex`) needs no
- * change. Only `compact` copies keys, when more numbers count no more than do: to copy a million keys stops the process for a second.
+ * more than the key before, so that to forget the oldest ones only moves the number of the first; the index (`HashGenerations`) drops
+ * them later, many at once. Only `compact` copies keys, when more numbers count no more than do: to copy a million keys stops the process
+ * for a second.
  */
-import process from "node:process"
-import { hashWords } from "./KeyHash.ts"
-import { NumberIndex } from "./NumberIndex.ts"
-
-/** Words of 32 bits for each key: its hash, and the key, whose first byte is its length. */
-const keyWords = 16
-const keyBytesMax = 4 * (keyWords - 1) - 1
-/** The first byte of a digest, which stands for a key that is longer or not ASCII. */
-const digestMark = 0xff
-const asciiMax = 0x7f
-
-/** The key that is looked for, as it would be in a chunk. */
-let wantedKey: string | undefined
-const wanted = new Int32Array(keyWords)
-const wantedText = new Uint8Array(wanted.buffer, 4)
-/** Without the hash. */
-const wantedContent = wanted.subarray(1)
-let wantedWords = 0
-
-/** Loads `node:crypto` with the first long key: a client that starts needs none. */
-const digestOf = (key: string): Buffer => process.getBuiltinModule("node:crypto").hash("sha256", key, "buffer")
-
-const want = (key: string): void => {
-  if (key === wantedKey) return
-  const length = key.length
-  let bytes = length <= keyBytesMax ? length : 0
-  wantedText[0] = length
-  for (let at = 0; at < bytes; at++) {
-    const code = key.charCodeAt(at)
-    if (code > asciiMax) bytes = 0
-    wantedText[at + 1] = code
-  }
-  if (bytes < length) {
-    const digest = digestOf(key)
-    wantedText[0] = digestMark
-    wantedText.set(digest, 1)
-    bytes = digest.length
-  }
-  const words = (bytes + 4) >> 2
-  for (let at = bytes + 1; at < 4 * words; at++) wantedText[at] = 0
-  wanted[0] = hashWords(wantedContent, words)
-  wantedWords = 1 + words
-  wantedKey = key
-}
+import { HashGenerations } from "./HashGenerations.ts"
+import { type KeyWords, keyWords } from "./KeyWords.ts"
 
 /** Keys of a chunk: 64 at first, so that many topics with few keys take little memory. */
 const leastBits = 6
@@ -89,7 +48,7 @@ export class RecentKeys {
   private spare: Chunk | undefined
   private live = 0
   private waiting = 0
-  private index = new NumberIndex()
+  private index = new HashGenerations()
 
   /** `start` is the number of the first key. */
   constructor(start = 1) {
@@ -117,35 +76,33 @@ export class RecentKeys {
     return this.span > 2 * (this.live + this.waiting) + (1 << mostBits)
   }
 
-  has(key: string): boolean {
+  has(key: KeyWords): boolean {
     return this.timeOf(key) !== undefined
   }
 
   /** When the key was noted last; `undefined` for a key that is not known. */
-  timeOf(key: string): number | undefined {
+  timeOf(key: KeyWords): number | undefined {
     const number = this.numberOf(key)
     return number === undefined ? undefined : this.timeAt(number)
   }
 
   /** The number of a key that counts or is noted for later. Numbers remain while a key is noted for later. */
-  numberOf(key: string): number | undefined {
-    want(key)
-    return this.index.find(wanted[0]!, this.first, this.span, this.isWanted)
+  numberOf(key: KeyWords): number | undefined {
+    return this.index.find(key.hash, key, this.isAt)
   }
 
   /** Adds a key at the end, or moves it there, and returns its number. */
-  note(key: string, time: number): number {
+  note(key: KeyWords, time: number): number {
     this.remove(key)
     return this.add(key, time)
   }
 
   /** Adds a key that is not known, and returns its number. */
-  add(key: string, time: number): number {
-    want(key)
+  add(key: KeyWords, time: number): number {
     if (this.waiting === 0 && this.isSparse) this.compact()
     if (time === pendingTime) this.waiting++
     else this.live++
-    return this.append(wanted, 0, wantedWords, time)
+    return this.append(key.words, 0, key.count, time)
   }
 
   /** Gives this time to the keys noted for later whose numbers are from `from` up to, but not including, `to`; without one forgets them. */
@@ -162,21 +119,25 @@ export class RecentKeys {
   }
 
   /** Forgets a key, if it is known. */
-  remove(key: string): void {
+  remove(key: KeyWords): void {
     const number = this.numberOf(key)
     if (number !== undefined) this.removeAt(number)
   }
 
   /** Forgets the oldest keys until at most `most` are left and the next one was noted after `oldest`. */
   forget(most: number, oldest: number): void {
-    while (this.first !== this.next) {
+    if (this.first === this.next) return
+    do {
       const time = this.timeAt(this.first)
       // Neither is true of one that counts no more.
       if (time === pendingTime || (this.live <= most && time > oldest)) return
       if (!Number.isNaN(time)) this.live--
       this.first = (this.first + 1) | 0
-      if (this.positionOf(this.first) === 0) this.spare = this.chunks.shift()
-    }
+      if (this.positionOf(this.first) !== 0) continue
+      this.spare = this.chunks.shift()
+      this.index.forget(this.first)
+    } while (this.first !== this.next)
+    this.index = new HashGenerations()
   }
 
   clear(): void {
@@ -186,7 +147,7 @@ export class RecentKeys {
     this.spare = undefined
     this.live = 0
     this.waiting = 0
-    this.index = new NumberIndex()
+    this.index = new HashGenerations()
   }
 
   /** Numbers from `first` up to, but not including, `next`. */
@@ -210,16 +171,14 @@ export class RecentKeys {
     return this.chunkOf(number).times[this.positionOf(number)]!
   }
 
-  private readonly isWanted = (number: number): boolean => {
+  private readonly isAt = (number: number, { count, words }: KeyWords): boolean => {
+    if (!isWithin(number, this.first, this.next)) return false
     const { keys } = this.chunkOf(number)
-    for (let at = 0, from = this.positionOf(number) * keyWords; at < wantedWords; at++) {
-      if (keys[from + at] !== wanted[at]) return false
+    for (let at = 0, from = this.positionOf(number) * keyWords; at < count; at++) {
+      if (keys[from + at] !== words[at]) return false
     }
-    return !Number.isNaN(this.timeAt(number))
+    return true
   }
-
-  private readonly hashAt = (number: number): number | undefined =>
-    Number.isNaN(this.timeAt(number)) ? undefined : this.chunkOf(number).keys[this.positionOf(number) * keyWords]!
 
   /** The key counts no more. Its number does until it is the oldest. */
   private removeAt(number: number): void {
@@ -228,18 +187,16 @@ export class RecentKeys {
     if (chunk.times[at] === pendingTime) this.waiting--
     else this.live--
     chunk.times[at] = noTime
-    this.index.remove(chunk.keys[at * keyWords]!, number, this.first, this.span)
+    this.index.remove(chunk.keys[at * keyWords]!, number)
   }
 
   private append(words: Int32Array, from: number, count: number, time: number): number {
-    // The index has no number 0.
-    if (this.next === 0) this.number(noTime)
     const number = this.next
     const { keys } = this.number(time)
     for (let word = 0, to = this.positionOf(number) * keyWords; word < count; word++) {
       keys[to + word] = words[from + word]!
     }
-    this.index.add(words[from]!, number, this.first, this.span, this.hashAt)
+    this.index.add(words[from]!, number, this.span)
     return number
   }
 

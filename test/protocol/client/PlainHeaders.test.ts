@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { valueAt } from "../../../src/protocol/client/HeaderLines.ts"
 import { decodeHeaders, dedupKeyHeader, HeadersError, refuseOwnHeaders } from "../../../src/protocol/client/Headers.ts"
-import { keyAt, keyStart, noKey, notPlain } from "../../../src/protocol/client/PlainHeaders.ts"
+import { keyStart, noKey, notPlain } from "../../../src/protocol/client/PlainHeaders.ts"
 
 /** Parts of headers, valid and not, that are joined in any order. */
 const Part = Schema.Literals([
@@ -38,7 +39,7 @@ const plain = (block: Buffer, before = "", after = "\0\0\0\u0001x") => {
   const bytes = Buffer.concat([Buffer.from(before), block, Buffer.from(after)])
   const start = keyStart(bytes, before.length, before.length + block.length)
   if (start === notPlain) return "not plain"
-  return { key: start === noKey ? undefined : keyAt(bytes, start) }
+  return { key: start === noKey ? undefined : valueAt(bytes, start) }
 }
 
 describe("plain headers", () => {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { KeyWords } from "../../../src/services/core/KeyWords.ts"
 import { RecentKeys } from "../../../src/services/core/RecentKeys.ts"
 
 const Step = Schema.Struct({
@@ -10,6 +11,13 @@ const Step = Schema.Struct({
   isPending: Schema.Boolean,
   settle: Schema.Literals(["nothing", "stored", "failed"])
 })
+
+const words = new KeyWords()
+
+const wordsOf = (key: string): KeyWords => {
+  words.setText(key)
+  return words
+}
 
 describe("RecentKeys", () => {
   it.prop(
@@ -24,14 +32,14 @@ describe("RecentKeys", () => {
       let now = 0
       let pendingFrom: number | undefined
       for (const { isPending, key: number, most, settle, wait, window } of steps) {
-        const key = String(number)
+        const name = String(number)
         now += wait
-        if (expected.get(key) !== Infinity) {
-          const noted = keys.note(key, isPending ? Infinity : now)
-          assert.strictEqual(keys.numberOf(key), noted)
+        if (expected.get(name) !== Infinity) {
+          const noted = keys.note(wordsOf(name), isPending ? Infinity : now)
+          assert.strictEqual(keys.numberOf(wordsOf(name)), noted)
           if (isPending) pendingFrom ??= noted
-          expected.delete(key)
-          expected.set(key, isPending ? Infinity : now)
+          expected.delete(name)
+          expected.set(name, isPending ? Infinity : now)
         }
         if (settle !== "nothing" && pendingFrom !== undefined) {
           keys.settle(pendingFrom, keys.end, settle === "stored" ? now : undefined)
@@ -49,11 +57,11 @@ describe("RecentKeys", () => {
           expected.delete(oldest)
         }
         assert.strictEqual(keys.size, size())
-        assert.strictEqual(keys.timeOf(key), expected.get(key))
+        assert.strictEqual(keys.timeOf(wordsOf(name)), expected.get(name))
       }
       for (let other = 0; other < 100; other++) {
-        assert.strictEqual(keys.has(String(other)), expected.has(String(other)))
-        assert.strictEqual(keys.timeOf(String(other)), expected.get(String(other)))
+        assert.strictEqual(keys.has(wordsOf(String(other))), expected.has(String(other)))
+        assert.strictEqual(keys.timeOf(wordsOf(String(other))), expected.get(String(other)))
       }
     }
   )
@@ -73,33 +81,33 @@ describe("RecentKeys", () => {
     ]
     const keys = new RecentKeys()
     for (const [at, name] of names.entries()) {
-      assert.isFalse(keys.has(name), name)
-      keys.note(name, at)
-      assert.isTrue(keys.has(name), name)
+      assert.isFalse(keys.has(wordsOf(name)), name)
+      keys.note(wordsOf(name), at)
+      assert.isTrue(keys.has(wordsOf(name)), name)
     }
     assert.strictEqual(keys.size, names.length)
     for (const [at, name] of names.entries()) {
       keys.forget(names.length, at)
-      assert.isFalse(keys.has(name), name)
+      assert.isFalse(keys.has(wordsOf(name)), name)
       assert.strictEqual(keys.size, names.length - at - 1)
     }
   })
 
   it("a key that is noted repeatedly takes the place of one, while an older key remains", () => {
     const keys = new RecentKeys()
-    keys.note("old", 0)
-    for (let time = 1; time <= 1_000_000; time++) keys.note("again", time)
+    keys.note(wordsOf("old"), 0)
+    for (let time = 1; time <= 1_000_000; time++) keys.note(wordsOf("again"), time)
     assert.isBelow(keys.bytes, 1024 * 1024)
-    assert.deepStrictEqual([keys.size, keys.has("old"), keys.has("again")], [2, true, true])
+    assert.deepStrictEqual([keys.size, keys.has(wordsOf("old")), keys.has(wordsOf("again"))], [2, true, true])
     keys.forget(2, 0)
-    assert.deepStrictEqual([keys.size, keys.has("old"), keys.has("again")], [1, false, true])
+    assert.deepStrictEqual([keys.size, keys.has(wordsOf("old")), keys.has(wordsOf("again"))], [1, false, true])
   })
 
   it("bursts of keys that are all forgotten in between take at most twice the memory of one", () => {
     for (const burst of [1, 64, 65, 192, 448, 4032, 8128]) {
       const keys = new RecentKeys()
       const afterBurst = (from: number): number => {
-        for (let number = from; number < from + burst; number++) keys.note(String(number), number)
+        for (let number = from; number < from + burst; number++) keys.note(wordsOf(String(number)), number)
         keys.forget(0, Infinity)
         assert.strictEqual(keys.size, 0)
         return keys.bytes
@@ -114,16 +122,23 @@ describe("RecentKeys", () => {
   it("a hundred thousand keys of a million are kept, the newest ones", () => {
     const keys = new RecentKeys()
     for (let number = 0; number < 1_000_000; number++) {
-      keys.note(String(number), number)
+      keys.note(wordsOf(String(number)), number)
       keys.forget(100_000, -Infinity)
     }
     assert.strictEqual(keys.size, 100_000)
     assert.isBelow(keys.bytes, 11_000_000)
-    assert.deepStrictEqual([899_999, 900_000, 999_999].map((number) => keys.has(String(number))), [false, true, true])
-    assert.deepStrictEqual([899_999, 999_999].map((number) => keys.timeOf(String(number))), [undefined, 999_999])
+    assert.deepStrictEqual([899_999, 900_000, 999_999].map((number) => keys.has(wordsOf(String(number)))), [
+      false,
+      true,
+      true
+    ])
+    assert.deepStrictEqual([899_999, 999_999].map((number) => keys.timeOf(wordsOf(String(number)))), [
+      undefined,
+      999_999
+    ])
     keys.clear()
-    assert.deepStrictEqual([keys.size, keys.has("999999")], [0, false])
-    keys.note("a", 1)
-    assert.deepStrictEqual([keys.size, keys.has("a")], [1, true])
+    assert.deepStrictEqual([keys.size, keys.has(wordsOf("999999"))], [0, false])
+    keys.note(wordsOf("a"), 1)
+    assert.deepStrictEqual([keys.size, keys.has(wordsOf("a"))], [1, true])
   })
 })

@@ -4,22 +4,34 @@
  *
  * The keys of a durable topic are in the headers of its messages, from which the first publish with a key reads them after a start.
  *
- * Hot path: a publish with a new key reads the clock once. If its message waits for the commit of a log, its key is noted for later, and
- * the commit calls back once for all its keys: an Effect around each publish took as long as all else that nsqd does for it.
+ * Hot path: the clock is read once for all publishes of a turn, and a key is read where it has arrived. If a message waits for the commit
+ * of a log, its key is noted for later, and the commit calls back once for all its keys: an Effect around each publish took as long as all
+ * else that nsqd does for it.
  */
 import { Deferred, Effect, Semaphore } from "effect"
-import { dedupKeyHeader, headerValue } from "../../../protocol/client/Headers.ts"
-import { frameHeaders, frameTimestampOffset } from "../../../protocol/client/MessageBatch.ts"
+import { valueAt, valueStart } from "../../../protocol/client/HeaderLines.ts"
+import { dedupKeyHeader } from "../../../protocol/client/Headers.ts"
+import { frameHeaders, frameTimestampOffset, type PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { intactStarts } from "../../../protocol/storage/LogRecord.ts"
 import { type Completion, isInOrder } from "../../core/Completion.ts"
+import { KeyWords } from "../../core/KeyWords.ts"
 import { isWithin, pendingTime, RecentKeys } from "../../core/RecentKeys.ts"
-import type { Time } from "../../core/Time.ts"
 import type { TopicLog } from "../log/TopicLog.ts"
 import type { TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import { type BrokerError, writeFailure } from "./BrokerError.ts"
+import type { Put } from "./LargeBatches.ts"
+import type { Surroundings } from "./Surroundings.ts"
 
 /** Keys of a topic if the policy has a window of time only. */
 export const defaultDedupCount = 100_000
+
+/** The headers with the key of a publish. */
+const headersOf = ({ headers }: PublishedBodies): Buffer => {
+  if (Buffer.isBuffer(headers)) return headers
+  throw new Error("invariant: the headers of a publish with a key are one block")
+}
+
+const textOf = (bodies: PublishedBodies): string => valueAt(headersOf(bodies), bodies.dedupKeyStart ?? 0)
 
 /** A publish that waits for its turn. */
 interface Pending {
@@ -43,10 +55,13 @@ interface Commit {
 
 export class Deduplication {
   private readonly policy: TopicPolicy
-  private readonly time: Time
+  private readonly surroundings: Pick<Surroundings, "time" | "turnClock">
   private readonly log: () => TopicLog | undefined
+  private readonly store: Put
   /** The keys whose message is stored, with its time in monotonic ms: the wall clock may be set. */
   private readonly stored = new RecentKeys()
+  /** The key of the publish that is looked at. */
+  private readonly key = new KeyWords()
   private readonly pending = new Map<string, Pending>()
   /** The commit that is being written and the next one. */
   private readonly commits: Array<Commit> = []
@@ -55,11 +70,17 @@ export class Deduplication {
   /** Publishes that were accepted and not stored again. */
   duplicates = 0
 
-  /** `log` returns the log of the topic, if it has one. */
-  constructor(policy: TopicPolicy, time: Time, log: () => TopicLog | undefined) {
+  /** `log` returns the log of the topic, if it has one; `store` stores messages there. */
+  constructor(
+    policy: TopicPolicy,
+    surroundings: Pick<Surroundings, "time" | "turnClock">,
+    log: () => TopicLog | undefined,
+    store: Put
+  ) {
     this.policy = policy
-    this.time = time
+    this.surroundings = surroundings
     this.log = log
+    this.store = store
   }
 
   /** Number of keys. */
@@ -72,7 +93,7 @@ export class Deduplication {
   }
 
   private now(): number {
-    return this.time.monotonicMillis()
+    return this.surroundings.turnClock.monotonicMillis()
   }
 
   /** The keys of messages after this time are within the window. */
@@ -81,62 +102,84 @@ export class Deduplication {
     return dedupWindowMillis > 0 ? now - dedupWindowMillis : -Infinity
   }
 
-  /** Publishes with `put` unless the key is stored within the window. `count` is the number of messages. */
-  put(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
+  /** Publishes unless the key is stored within the window. */
+  put(bodies: PublishedBodies, deferMillis: number): Completion<BrokerError> {
+    return this.putWith(bodies, deferMillis, this.store)
+  }
+
+  private putWith(bodies: PublishedBodies, deferMillis: number, store: Put): Completion<BrokerError> {
     if (!this.isOn) {
       // Keys without a policy cost nothing.
       this.isLoaded = false
       if (this.stored.size > 0 && this.commits.length === 0) this.stored.clear()
-      return put()
+      return store(bodies, deferMillis)
     }
-    if (this.isLoaded || this.log() === undefined) {
-      this.isLoaded = true
-      const before = this.pending.size === 0 ? undefined : this.pending.get(key)
-      return before === undefined ? this.first(key, count, put) : this.after(before, key, count, put)
+    if (!this.isLoaded && this.log() !== undefined) {
+      return Effect.andThen(this.load, this.again(bodies, deferMillis, store))
     }
-    return Effect.andThen(this.load, Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
+    this.isLoaded = true
+    const before = this.pending.size === 0 ? undefined : this.pending.get(textOf(bodies))
+    return before === undefined
+      ? this.first(bodies, deferMillis, store)
+      : this.after(before, bodies, deferMillis, store)
   }
 
-  private first(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
+  private again(bodies: PublishedBodies, deferMillis: number, store: Put): Effect.Effect<void, BrokerError> {
+    return Effect.suspend(() => this.putWith(bodies, deferMillis, store) ?? Effect.void)
+  }
+
+  private first(bodies: PublishedBodies, deferMillis: number, store: Put): Completion<BrokerError> {
+    const { key, stored } = this
     const now = this.now()
+    // The window may have become smaller.
     this.expire(now)
-    const stored = this.stored.timeOf(key)
-    if (stored === pendingTime) return this.afterCommit(key, count, put)
+    this.setKey(bodies)
+    const time = stored.timeOf(key)
+    if (time === pendingTime) return this.afterCommit(bodies, deferMillis, store)
     // Those that a log had may be in another order than their times.
-    if (stored !== undefined && stored > this.oldest(now)) {
-      this.duplicates += count
+    if (time !== undefined && time > this.oldest(now)) {
+      this.duplicates += bodies.count
       return undefined
     }
-    if (stored !== undefined) this.stored.remove(key)
-    const rest = put()
+    if (time !== undefined) stored.remove(key)
+    const rest = store(bodies, deferMillis)
     if (rest === undefined) {
-      this.stored.add(key, now)
+      stored.add(key, now)
       this.expire(now)
       return undefined
     }
     const log = this.log()
-    if (log !== undefined && isInOrder(rest) && !this.stored.isSparse) {
-      this.addForCommit(log, key, now)
+    if (log !== undefined && isInOrder(rest) && !stored.isSparse) {
+      this.addForCommit(log, now)
       return rest
     }
+    return this.wait(bodies, rest, now)
+  }
+
+  /** Publishes with the same key wait for `rest`, which stores the message. */
+  private wait(bodies: PublishedBodies, rest: Effect.Effect<void, BrokerError>, now: number): Completion<BrokerError> {
+    const text = textOf(bodies)
     const pending: Pending = { isStarted: false, result: undefined }
-    this.pending.set(key, pending)
+    this.pending.set(text, pending)
     // What is being stored is stored even if its publisher does not wait: its key must not be free meanwhile.
     return Effect.uninterruptible(Effect.suspend(() => {
-      if (this.pending.get(key) !== pending) return this.put(key, count, () => rest) ?? Effect.void
+      if (this.pending.get(text) !== pending) return this.putWith(bodies, 0, () => rest) ?? Effect.void
       pending.isStarted = true
       return Effect.onExit(rest, ({ _tag }) =>
         Effect.sync(() => {
-          this.pending.delete(key)
-          if (_tag === "Success") this.note(key, now)
+          this.pending.delete(text)
+          if (_tag === "Success") {
+            this.setKey(bodies)
+            this.note(now)
+          }
           if (pending.result !== undefined) Deferred.doneUnsafe(pending.result, Effect.void)
         }))
     }))
   }
 
-  /** Adds a key whose message the next commit of `log` stores. */
-  private addForCommit(log: TopicLog, key: string, now: number): void {
-    const { stored } = this
+  /** Adds the key, whose message the next commit of `log` stores. */
+  private addForCommit(log: TopicLog, now: number): void {
+    const { key, stored } = this
     const { openFrom } = log.commits
     const number = stored.add(key, pendingTime)
     const last = this.commits.at(-1)
@@ -155,32 +198,39 @@ export class Deduplication {
   }
 
   /** Waits for the commit that stores a message with the same key; if that fails, publishes. */
-  private afterCommit(key: string, count: number, put: () => Completion<BrokerError>): Completion<BrokerError> {
-    const number = this.stored.numberOf(key)
+  private afterCommit(bodies: PublishedBodies, deferMillis: number, store: Put): Completion<BrokerError> {
+    const number = this.stored.numberOf(this.key)
     const commit = this.commits.find(({ from, to }) => number !== undefined && isWithin(number, from, to))
     if (commit === undefined) throw new Error("invariant: a key that is noted for later waits for a commit")
     const result = commit.result ??= Deferred.makeUnsafe<void>()
-    return Effect.andThen(Deferred.await(result), Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
+    return Effect.andThen(Deferred.await(result), this.again(bodies, deferMillis, store))
   }
 
   /** Waits for the publish with the same key; if that fails, publishes. Takes the place of one that has not started. */
   private after(
     before: Pending,
-    key: string,
-    count: number,
-    put: () => Completion<BrokerError>
+    bodies: PublishedBodies,
+    deferMillis: number,
+    store: Put
   ): Completion<BrokerError> {
     if (!before.isStarted) {
-      this.pending.delete(key)
-      return this.first(key, count, put)
+      this.pending.delete(textOf(bodies))
+      return this.first(bodies, deferMillis, store)
     }
     const result = before.result ??= Deferred.makeUnsafe<void>()
-    return Effect.andThen(Deferred.await(result), Effect.suspend(() => this.put(key, count, put) ?? Effect.void))
+    return Effect.andThen(Deferred.await(result), this.again(bodies, deferMillis, store))
   }
 
-  private note(key: string, now: number): void {
-    this.stored.note(key, now)
-    this.expire(now)
+  private setKey(bodies: PublishedBodies): void {
+    this.key.setLine(headersOf(bodies), bodies.dedupKeyStart ?? 0)
+  }
+
+  /** Notes the key, with the time of its message. */
+  private note(time: number): void {
+    // One that waits for its commit is in the log soon.
+    if (this.stored.timeOf(this.key) === pendingTime) return
+    this.stored.note(this.key, time)
+    this.expire(this.now())
   }
 
   /** Forgets the keys outside of the window. */
@@ -195,7 +245,7 @@ export class Deduplication {
       const log = this.log()
       if (this.isLoaded || log === undefined) return Effect.void
       const { dedupWindowMillis } = this.policy
-      const wall = Number(this.time.wallNanos() / 1_000_000n)
+      const wall = Number(this.surroundings.time.wallNanos() / 1_000_000n)
       const now = this.now()
       const from = dedupWindowMillis > 0
         ? log.history.sequenceAt(wall - dedupWindowMillis)
@@ -209,13 +259,14 @@ export class Deduplication {
             if (starts === undefined) return true
             for (let i = 0; i < header.count; i++) {
               const at = starts[i]!
-              const key = headerValue(frameHeaders(frames, at), dedupKeyHeader)
-              if (key === undefined) continue
+              const headers = frameHeaders(frames, at)
+              const keyStart = valueStart(headers, dedupKeyHeader)
+              if (keyStart === undefined) continue
               const accepted = Number(frames.readBigInt64BE(at + frameTimestampOffset) / 1_000_000n)
-              // One that waits for its commit is in the log soon. The clock may have been set back since.
-              if (this.stored.timeOf(key) !== pendingTime) this.stored.note(key, now - Math.max(0, wall - accepted))
+              // The clock may have been set back since.
+              this.key.setLine(headers, keyStart)
+              this.note(now - Math.max(0, wall - accepted))
             }
-            this.expire(this.now())
             return true
           })
       ).pipe(

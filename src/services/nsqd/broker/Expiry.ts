@@ -3,9 +3,9 @@
  *
  * Hot path: a channel without a time-to-live pays one comparison per delivered run.
  */
-import { headerValue } from "../../../protocol/client/Headers.ts"
-import { frameHeaders, type MessageBatch } from "../../../protocol/client/MessageBatch.ts"
-import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
+import { valueAt } from "../../../protocol/client/HeaderLines.ts"
+import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
+import { frameMillis, headerStartAt } from "../../../protocol/client/MessageLayout.ts"
 import type { Time } from "../../core/Time.ts"
 import type { ChannelPolicy } from "../policies/ResolvedPolicy.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"
@@ -94,9 +94,11 @@ export class Expiry {
 
   /** Whether the message's own time-to-live is over at `now`, in ms since the Unix epoch. */
   isOwnOver(frames: Buffer, position: number, now: number): boolean {
-    const expires = headerValue(frameHeaders(frames, position), expiryHeader)
+    const start = headerStartAt(frames, position, expiryHeader)
+    if (start === undefined) return false
+    const expires = valueAt(frames, start)
     // An empty value is not a number, but JavaScript's `Number` makes it 0.
-    return expires !== undefined && Number(expires) <= now && expires !== ""
+    return Number(expires) <= now && expires !== ""
   }
 
   /** Removes the first messages of the span, at the head of the queue, that are expired; `concerns` was called for its batch. */

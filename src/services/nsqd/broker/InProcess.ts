@@ -4,6 +4,7 @@
  */
 import { type Cause, Duration, Effect, Queue, Stream } from "effect"
 import { frameHeaderSize } from "../../../protocol/client/Frame.ts"
+import { valueStart } from "../../../protocol/client/HeaderLines.ts"
 import { dedupKeyHeader, encodePublishedHeaders, type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import { decodeMessage, type Message, messageKey } from "../../../protocol/client/Message.ts"
 import { frameBodyStart, frameHeaders } from "../../../protocol/client/MessageBatch.ts"
@@ -124,12 +125,13 @@ const publishBodies = Effect.fnUntraced(function*(
     ...(dedupKey === undefined ? {} : { [dedupKeyHeader]: dedupKey })
   })
   if (!Buffer.isBuffer(headers)) return yield* BrokerError.rejection(headers.message)
+  const dedupKeyStart = valueStart(headers, dedupKeyHeader)
   yield* Effect.forEach(
     batches.filter((batch) => batch.length > 0),
     (batch) => {
       const bodies = joinBodies(batch, headers)
       return Completion.toEffect(
-        publisher.publish(name, dedupKey === undefined ? bodies : { ...bodies, dedupKey }, delay)
+        publisher.publish(name, dedupKeyStart === undefined ? bodies : { ...bodies, dedupKeyStart }, delay)
       )
     },
     { discard: true }

@@ -10,7 +10,9 @@ import { headersPart, type PublishedBodies } from "../../../protocol/client/Mess
 import type { Completion } from "../../core/Completion.ts"
 import type { Turns } from "../../core/Turns.ts"
 import { type BrokerError, brokerError } from "./BrokerError.ts"
-import type { Topic } from "./Topic.ts"
+
+/** Accepts messages; see `Topic.put`. */
+export type Put = (bodies: PublishedBodies, deferMillis: number) => Completion<BrokerError>
 
 /** Messages per piece: laying them out takes about 2 ms. */
 const pieceMessagesMax = 16_384
@@ -37,22 +39,10 @@ const pieceAt = (bodies: PublishedBodies, at: number, first: number) => {
   return { piece, next }
 }
 
-/** Like `Topic.put`: `undefined` if all messages are accepted, otherwise the Effect that completes it. */
+/** Like `topic.put`, for any number of messages. */
 export const put = (
   turns: Turns,
-  topic: Topic,
-  bodies: PublishedBodies,
-  deferMillis: number
-): Completion<BrokerError> => {
-  const { count, dedupKey } = bodies
-  return dedupKey === undefined
-    ? putAll(turns, topic, bodies, deferMillis)
-    : topic.deduplication.put(dedupKey, count, () => putAll(turns, topic, bodies, deferMillis))
-}
-
-const putAll = (
-  turns: Turns,
-  topic: Topic,
+  topic: { readonly put: Put },
   bodies: PublishedBodies,
   deferMillis: number
 ): Completion<BrokerError> =>
@@ -62,7 +52,7 @@ const putAll = (
 
 const putPieces = Effect.fnUntraced(function*(
   turns: Turns,
-  topic: Topic,
+  topic: { readonly put: Put },
   bodies: PublishedBodies,
   deferMillis: number
 ): Effect.fn.Return<void, BrokerError> {

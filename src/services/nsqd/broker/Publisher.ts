@@ -9,12 +9,10 @@ import { type Headers, readHeaders } from "../../../protocol/client/Headers.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import type { TopicName } from "../../../protocol/client/Names.ts"
 import * as Completion from "../../core/Completion.ts"
-import { Turns } from "../../core/Turns.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import { areIndependent, bodiesOf, partOf } from "./Bodies.ts"
 import { Broker } from "./Broker.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
-import * as LargeBatches from "./LargeBatches.ts"
 
 export { areIndependent, bodiesOf, joinBodies, partOf } from "./Bodies.ts"
 
@@ -110,14 +108,14 @@ const noBytes = Buffer.alloc(0)
 
 const draining = Effect.suspend(() => Effect.fail(brokerError(BrokerErrorReason.Draining())))
 
-const make = Effect.map(Effect.all([Broker, Turns]), ([broker, turns]): Publisher["Service"] => ({
+const make = Effect.map(Broker, (broker): Publisher["Service"] => ({
   publish: (name, bodies, deferMillis) => {
     if (broker.drain.isDraining()) return draining
     const topic = broker.findTopic(name)
-    if (topic !== undefined) return LargeBatches.put(turns, topic, bodies, deferMillis)
+    if (topic !== undefined) return topic.publish(bodies, deferMillis)
     return Effect.flatMap(
       broker.topic(name),
-      (created) => Completion.toEffect(LargeBatches.put(turns, created, bodies, deferMillis))
+      (created) => Completion.toEffect(created.publish(bodies, deferMillis))
     )
   }
 }))

@@ -3,6 +3,7 @@
  */
 import { Effect, Random, type Scope } from "effect"
 import * as Time from "../../core/Time.ts"
+import { TurnClock } from "../../core/TurnClock.ts"
 import { Turns } from "../../core/Turns.ts"
 import { Alarms } from "./Alarms.ts"
 import { DeadLetters } from "./DeadLetters.ts"
@@ -12,6 +13,7 @@ import { makePool, type WorkerPool } from "./Worker.ts"
 /** The services that topics and channels get from their broker. */
 export interface Surroundings {
   readonly time: Time.Time
+  readonly turnClock: TurnClock
   readonly random: (typeof Random.Random)["Service"]
   readonly alarms: Alarms
   readonly workers: WorkerPool
@@ -26,6 +28,7 @@ export const make: Effect.Effect<Surroundings, never, Scope.Scope> = Effect.gen(
   const turns = yield* Turns
   return {
     time,
+    turnClock: yield* TurnClock.make(time),
     turns,
     deadLetters: new DeadLetters(),
     headersSeen: new HeadersSeen(),

@@ -16,6 +16,7 @@ import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.
 import { type Handover, opening } from "./Carried.ts"
 import { Channel, type ChannelSettings } from "./Channel.ts"
 import { Deduplication } from "./Deduplication.ts"
+import * as LargeBatches from "./LargeBatches.ts"
 import { type MemoryContents, topicContents } from "./MemoryContents.ts"
 import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
 import { type OpenQueue, openQueue, replaceQueue } from "./QueueReplacement.ts"
@@ -180,13 +181,23 @@ export class Topic {
 
   /** The keys of recent publishes. */
   get deduplication(): Deduplication {
-    return this.keys ??= new Deduplication(this.policy, this.surroundings.time, () => this.log)
+    return this.keys ??= new Deduplication(this.policy, this.surroundings, () => this.log, this.putAll)
   }
 
   /** Publishes that were accepted and not stored, because their key was stored within the window. */
   get duplicateCount(): number {
     return this.keys?.duplicates ?? 0
   }
+
+  /** Accepts messages as `put` does: once if they have a key, and very many in pieces. */
+  publish(bodies: PublishedBodies, deferMillis: number): Completion.Completion<BrokerError> {
+    return bodies.dedupKeyStart === undefined
+      ? this.putAll(bodies, deferMillis)
+      : this.deduplication.put(bodies, deferMillis)
+  }
+
+  private readonly putAll: LargeBatches.Put = (bodies, deferMillis) =>
+    LargeBatches.put(this.surroundings.turns, this, bodies, deferMillis)
 
   /**
    * Accepts published messages. `undefined` if that is done; otherwise the Effect that stores them, which the publisher

@@ -7,13 +7,8 @@
 import { Duration, Effect, Result } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
-import {
-  dedupKeyHeader,
-  encodeHeaders,
-  HeadersError,
-  headerValue,
-  readHeaders
-} from "../../../protocol/client/Headers.ts"
+import { valueStart } from "../../../protocol/client/HeaderLines.ts"
+import { dedupKeyHeader, encodeHeaders, HeadersError, readHeaders } from "../../../protocol/client/Headers.ts"
 import type { PublishedBodies } from "../../../protocol/client/MessageBatch.ts"
 import { isTopicName, type TopicName } from "../../../protocol/client/Names.ts"
 import type { Completion } from "../../core/Completion.ts"
@@ -97,8 +92,8 @@ const parseTtl = (text: string | undefined): number | undefined => {
 }
 
 const withHeaders = (bodies: PublishedBodies, headers: Buffer): PublishedBodies => {
-  const dedupKey = headerValue(headers, dedupKeyHeader)
-  return dedupKey === undefined ? { ...bodies, headers } : { ...bodies, headers, dedupKey }
+  const dedupKeyStart = valueStart(headers, dedupKeyHeader)
+  return dedupKeyStart === undefined ? { ...bodies, headers } : { ...bodies, headers, dedupKeyStart }
 }
 
 /** The network address of a client, as for clients over TCP. */

@@ -3,8 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { publish } from "../../../../src/broker.ts"
+import type { PublishedBodies } from "../../../../src/protocol/client/MessageBatch.ts"
 import type { Policy } from "../../../../src/protocol/http/PoliciesResponse.ts"
 import * as Time from "../../../../src/services/core/Time.ts"
+import { TurnClock } from "../../../../src/services/core/TurnClock.ts"
+import { bodiesOf, joinBodies } from "../../../../src/services/nsqd/broker/Bodies.ts"
 import { Deduplication } from "../../../../src/services/nsqd/broker/Deduplication.ts"
 import { Policies } from "../../../../src/services/nsqd/policies/Policies.ts"
 import { TopicPolicy } from "../../../../src/services/nsqd/policies/ResolvedPolicy.ts"
@@ -204,10 +207,14 @@ describe("publishes with a key", () => {
     Effect.gen(function*() {
       const policy = new TopicPolicy()
       policy.dedupWindowMillis = 60_000
-      const keys = new Deduplication(policy, yield* Time.make, () => undefined)
+      const time = yield* Time.make
       const stored: Array<string> = []
-      const store = (body: string) => Effect.sync(() => void stored.push(body))
-      const put = (body: string) => keys.put("a", 1, () => store(body)) ?? Effect.void
+      const store = (bodies: PublishedBodies) => Effect.sync(() => void stored.push(String(bodiesOf(bodies)[0])))
+      const keys = new Deduplication(policy, { time, turnClock: yield* TurnClock.make(time) }, () => undefined, store)
+      const headers = Buffer.from("nsq-dedup-key:a\n")
+      const put = (body: string) =>
+        keys.put({ ...joinBodies([Buffer.from(body)], headers), dedupKeyStart: headers.indexOf(":") + 1 }, 0) ??
+          Effect.void
       const first = put("first")
       yield* put("second")
       assert.deepStrictEqual(stored, ["second"])
