@@ -358,10 +358,8 @@ export class Channel {
 
   /** Delivers a deferred message of the topic's log now; false if the channel has no such message. */
   release(sequence: number): Effect.Effect<boolean> {
-    return Effect.flatMap(
-      this.moved,
-      () => this.consumption.backlog.release?.(sequence, this.turns) ?? Effect.succeed(false)
-    ).pipe(Effect.tap(() => Effect.sync(() => this.wake())))
+    const release = () => this.consumption.backlog.release?.(sequence, this.turns) ?? Effect.succeed(false)
+    return Effect.tap(Effect.flatMap(this.moved, release), () => Effect.sync(() => this.wake()))
   }
 
   /** Deletes the channel's messages and files and disconnects its consumers. */

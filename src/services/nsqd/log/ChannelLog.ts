@@ -10,6 +10,8 @@ import type { LogStateChanges, LogStateEncoder } from "../../../protocol/storage
 import { ChannelChanges } from "./ChannelChanges.ts"
 import { DeferredTable, type EachDeferred, perStep } from "./DeferredTable.ts"
 import { type LogBatch, someOf, wholeOf } from "./LogBatch.ts"
+import type { NewlyFinished } from "./NewlyFinished.ts"
+import type { RecoveredChannel } from "./RecoveredState.ts"
 import { SequenceHeap } from "./SequenceHeap.ts"
 import { SequenceSet } from "./SequenceSet.ts"
 
@@ -17,18 +19,12 @@ import { SequenceSet } from "./SequenceSet.ts"
 export interface ChannelOwner {
   /** All channels may read the messages below this sequence. */
   readonly handed: number
+  /** Which messages channels have finished, for the removal of segments. */
+  readonly newlyFinished: NewlyFinished
   /** The wall clock, in ms since the Unix epoch. */
   readonly wallMillis: () => number
   /** The state of the channel has changed and is to be recorded soon. Returns whether that is noted: once is enough. */
   readonly changed: (channel: ChannelLog) => boolean
-}
-
-/** The state that recovery has found for a channel. */
-export interface RecoveredChannel {
-  readonly finished: SequenceSet
-  readonly deferred: DeferredTable
-  /** The attempts of the next delivery of messages that were returned. */
-  readonly attempts: Map<number, number>
 }
 
 export class ChannelLog {
@@ -85,9 +81,7 @@ export class ChannelLog {
   /** The messages from `from` up to, but not including, `to` are handed over. */
   extend(from: number, to: number): void {
     const end = Math.min(to, this.plainFrom)
-    for (let sequence = Math.max(from, this.next); sequence < end; sequence++) {
-      if (this.isSkipped(sequence)) this.skipped++
-    }
+    for (let at = Math.max(from, this.next); at < end; at++) if (this.isSkipped(at)) this.skipped++
     this.passSkipped()
   }
 
@@ -218,6 +212,7 @@ export class ChannelLog {
   /** The messages from `from` up to, but not including, `to` are finished, dropped or moved. */
   finish(from: number, to: number): void {
     if (this.finished.add(from, to) === 0) return
+    this.owner.newlyFinished.note(from, to)
     if (this.attempts.size > 0) { for (let sequence = from; sequence < to; sequence++) this.attempts.delete(sequence) }
     this.changes.finished(from, to)
   }
@@ -316,6 +311,7 @@ export class ChannelLog {
     this.table.clear()
     this.attempts.clear()
     this.finished.reset(sequence)
+    this.owner.newlyFinished.noteAll()
     this.next = sequence
     this.plainFrom = sequence
     this.skipped = 0
@@ -338,10 +334,10 @@ export class ChannelLog {
   /** Finishes messages, which the cursor passes; returns how many were not finished before. */
   private passFinished(from: number, to: number): number {
     this.readWithCareBelow(to)
-    for (let sequence = Math.max(from, this.next); sequence < Math.min(to, this.owner.handed); sequence++) {
-      if (!this.isSkipped(sequence)) this.skipped++
-    }
+    const end = Math.min(to, this.owner.handed)
+    for (let at = Math.max(from, this.next); at < end; at++) if (!this.isSkipped(at)) this.skipped++
     const added = this.finished.add(from, to)
+    if (added > 0) this.owner.newlyFinished.note(from, to)
     this.passSkipped()
     return added
   }

@@ -154,6 +154,7 @@ export class LogChannels {
   private drop(channel: ChannelLog): void {
     const { health, noneLeft, recorder } = this.host
     this.channels.delete(channel.name)
+    this.owner.newlyFinished.noteAll()
     this.created.delete(channel)
     recorder.forget(channel)
     health.readWorks(channel.name)

@@ -2,7 +2,6 @@
  * Collects the changes of a log's state files, and makes the state of the channels from them.
  */
 import type { LogStateChanges } from "../../../protocol/storage/LogState.ts"
-import type { RecoveredChannel } from "./ChannelLog.ts"
 import { DeferredList } from "./DeferredList.ts"
 import { DeferredTable } from "./DeferredTable.ts"
 import { type IssuedId, laterId } from "./LogCommits.ts"
@@ -10,6 +9,14 @@ import { SequenceSet } from "./SequenceSet.ts"
 
 /** A channel with fewer changes of messages is not tidied. */
 const tidyLeast = 100_000
+
+/** The state that recovery has found for a channel. */
+export interface RecoveredChannel {
+  readonly finished: SequenceSet
+  readonly deferred: DeferredTable
+  /** The attempts of the next delivery of messages that were returned. */
+  readonly attempts: Map<number, number>
+}
 
 /** A channel with the messages that were deferred or returned, in this order. The due time of returned messages is 0. */
 class CollectedChannel {

@@ -36,20 +36,22 @@ export class Retention {
     this.host = host
   }
 
-  /** Of the finished segments, oldest first, those that are kept. */
-  kept(finished: ReadonlyArray<Segment>): ReadonlySet<Segment> {
+  /**
+   * Of the finished segments, oldest first, and then `last`, returns how many are not kept, from the oldest one on; `Infinity` if none is
+   * kept. `bytes` is the size of those without `last`.
+   */
+  expired(finished: ReadonlyArray<Segment>, last: Segment | undefined, bytes: number): number {
     const limits = this.limits()
-    const kept = new Set<Segment>()
-    if (limits === undefined) return kept
+    if (limits === undefined) return Infinity
     const oldest = this.host.wallMillis() - limits.millis
-    let bytes = 0
-    for (const segment of finished.toReversed()) {
-      bytes += segment.size ?? 0
+    let left = bytes + (last?.size ?? 0)
+    for (let count = 0;; count++) {
+      const segment = finished[count] ?? last
       // Without its time a segment is kept until `measure` has read it.
-      if (bytes > limits.bytes || (segment.newest ?? Infinity) < oldest) break
-      kept.add(segment)
+      if (segment === undefined || (left <= limits.bytes && (segment.newest ?? Infinity) >= oldest)) return count
+      if (segment === last) return count + 1
+      left -= segment.size ?? 0
     }
-    return kept
   }
 
   /** Reads the sizes and times that this process does not know yet. Segments are removed in order, so that the first error ends it. */

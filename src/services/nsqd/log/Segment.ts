@@ -99,6 +99,18 @@ export class Segments {
 
   /** The segment with the sequence, or the next one if it is in none; `undefined` behind the last segment. */
   find(sequence: number): Segment | undefined {
+    return this.list[this.endingBehind(sequence)]
+  }
+
+  /** The place of the first segment that begins at the sequence, or ends behind it. */
+  placeOf(sequence: number): number {
+    let place = this.endingBehind(sequence)
+    // A segment without messages ends where it begins.
+    while (place > 0 && this.list[place - 1]!.first >= sequence) place--
+    return place
+  }
+
+  private endingBehind(sequence: number): number {
     let low = 0
     let high = this.list.length
     while (low < high) {
@@ -106,6 +118,6 @@ export class Segments {
       if (this.list[middle]!.end <= sequence) low = middle + 1
       else high = middle
     }
-    return this.list[low]
+    return low
   }
 }

@@ -26,6 +26,7 @@ import { LogReading, type Taken } from "./LogReading.ts"
 import { type RecoveredLog, recoverLog } from "./LogRecovery.ts"
 import { removeLog } from "./LogRemoval.ts"
 import { LogTail } from "./LogTail.ts"
+import { NewlyFinished } from "./NewlyFinished.ts"
 import { Retention } from "./Retention.ts"
 import { SegmentReader } from "./SegmentReader.ts"
 import { SegmentRemoval } from "./SegmentRemoval.ts"
@@ -42,6 +43,7 @@ export class TopicLog implements ChannelOwner {
   readonly history: LogHistory
   /** Takes the messages of another queue. */
   readonly filling: LogFilling
+  readonly newlyFinished = new NewlyFinished()
   private readonly options: TopicLogOptions
   private readonly label: string
   private readonly host: LogHost
@@ -97,10 +99,12 @@ export class TopicLog implements ChannelOwner {
       isFull: () => host.refusal(0) !== undefined,
       segmentBytes,
       segments,
+      newlyFinished: this.newlyFinished,
       writer: this.writer,
       reading: this.reading,
       fork: host.fork,
-      isDoneWith: (from, to) => to <= this.handover.handed && this.channels.areDoneWith(from, to),
+      handed: () => this.handover.handed,
+      isDoneWith: (from, to) => this.channels.areDoneWith(from, to),
       isIdle: () => this.commits.isIdle,
       needsSpace: () => this.health.isFailing("write") || host.refusal(0) !== undefined,
       trimmed: (removed) => this.history.encodeTrimmed(this.recorder.changes, removed)
@@ -140,13 +144,9 @@ export class TopicLog implements ChannelOwner {
       added: (channel) => this.handover.skipLost(channel),
       noneLeft: () => this.handover.hold()
     })
-    this.handover = new LogHandover({
-      channels: this.channels,
-      commits: this.commits,
-      recorder: this.recorder,
-      wallMillis: host.wallMillis
-    }, recovered)
-    const { channels, commits, handover, label, reading, recorder, writer } = this
+    const { channels, commits, label, reading, recorder, writer } = this
+    this.handover = new LogHandover({ channels, commits, recorder, wallMillis: host.wallMillis }, recovered)
+    const { handover } = this
     this.history = new LogHistory({
       label,
       disk: host.disk,
