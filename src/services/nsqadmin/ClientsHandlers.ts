@@ -2,12 +2,14 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
+import { ClientsResponse, ConnectionOnNode } from "../../protocol/http/admin/AdminClients.ts"
 import { NotFound } from "../../protocol/http/admin/AdminFailure.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import type { ConnectionFilter } from "../cluster/Connections.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import * as KnownNodes from "./KnownNodes.ts"
+import * as LongJson from "./LongJson.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Upstream from "./Upstream.ts"
 
@@ -30,7 +32,9 @@ export const layer = HttpApiBuilder.group(
     const list = Effect.fnUntraced(function*({ node, ...filter }: ConnectionFilter & { readonly node?: string }) {
       const nodes = yield* nodesOf(node)
       const { failures, value } = yield* Upstream.query("get clients", cluster.connections(nodes.value, filter))
-      return { clients: value, message: Upstream.warning(nodes.failures, failures) }
+      const message = Upstream.warning(nodes.failures, failures)
+      const items = LongJson.list(ConnectionOnNode, value)
+      return yield* LongJson.response(ClientsResponse, { clients: [], message }, "clients", items)
     })
 
     const close = Effect.fnUntraced(function*(address: string, client: string) {

@@ -3,33 +3,39 @@ import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { AdminApi } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, InternalError } from "../../protocol/http/admin/AdminFailure.ts"
-import type { CounterResponse, TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
+import { ChannelCount, CounterResponse, type TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import * as Turns from "../core/Turns.ts"
 import { Graphite } from "./Graphite.ts"
+import * as LongJson from "./LongJson.ts"
 import * as Upstream from "./Upstream.ts"
 
 const refuse = (message: string) => Effect.fail(BadRequest.make({ message }))
 
-type Counts = CounterResponse["stats"]
+type Entry = readonly [key: string, count: typeof ChannelCount.Type]
 
-/** Returns the counts of all channels, a step or two for each topic and channel. Keys are sorted, as by Go's encoder. */
-function* sortedCounts(topics: ReadonlyArray<TopicOnNode>): Generator<void, Counts, void> {
-  const found = new Map<string, Counts[string]>()
-  for (const { channels } of topics) {
-    for (const { channel_name, message_count, node, topic_name } of channels) {
-      found.set(`${topic_name}:${channel_name}:${node}`, { node, topic_name, channel_name, message_count })
+/** Returns the counts of all channels, a step or two for each topic. Keys are sorted, as by Go's encoder. */
+function* sortedCounts(topics: ReadonlyArray<TopicOnNode>): Generator<void, ReadonlyArray<Entry>, void> {
+  const byTopic = new Map<string, Map<string, Entry>>()
+  for (const { channels, topic_name } of topics) {
+    // With the separator, topics are in the order of the whole keys.
+    const prefix = `${topic_name}:`
+    const counts = byTopic.get(prefix) ?? new Map<string, Entry>()
+    byTopic.set(prefix, counts)
+    for (const { channel_name, message_count, node } of channels) {
+      const key = `${prefix}${channel_name}:${node}`
+      counts.set(key, [key, { node, topic_name, channel_name, message_count }])
     }
     yield
   }
-  const counts: { [key: string]: Counts[string] } = {}
+  const sorted: Array<Entry> = []
   // Without a comparison of ours the engine sorts strings much faster, and by code units as well.
-  for (const key of [...found.keys()].sort()) {
-    const count = found.get(key)
-    if (count !== undefined) counts[key] = count
+  for (const prefix of [...byTopic.keys()].sort()) {
+    const counts = byTopic.get(prefix)
+    if (counts !== undefined) sorted.push(...[...counts.values()].sort(([a], [b]) => a < b ? -1 : 1))
     yield
   }
-  return counts
+  return sorted
 }
 
 /** The handlers of the group `counters`. */
@@ -45,7 +51,9 @@ export const layer = HttpApiBuilder.group(
       const nodes = yield* Upstream.query("get counter producer list", cluster.nodes)
       const stats = yield* Upstream.query("get nsqd stats", cluster.stats(nodes.value, { clients: false }))
       const counts = yield* Turns.finish(turns, sortedCounts(stats.value.flatMap(({ topics }) => topics)))
-      return { stats: counts, message: Upstream.warning(nodes.failures, stats.failures) }
+      const message = Upstream.warning(nodes.failures, stats.failures)
+      const items = LongJson.record(ChannelCount, counts)
+      return yield* LongJson.response(CounterResponse, { stats: {}, message }, "stats", items)
     })
 
     return handlers

@@ -4,12 +4,15 @@ import { HttpApiBuilder } from "effect/http-api"
 import { isTopicName } from "../../protocol/client/Names.ts"
 import { AdminApi, Tombstone } from "../../protocol/http/admin/AdminApi.ts"
 import { BadRequest, NotFound } from "../../protocol/http/admin/AdminFailure.ts"
+import { Node, NodeResponse, NodesResponse } from "../../protocol/http/admin/AdminNodes.ts"
+import { TopicOnNode } from "../../protocol/http/admin/AdminStats.ts"
 import { Cluster } from "../cluster/Cluster.ts"
 import { ClusterActions } from "../cluster/ClusterActions.ts"
 import { splitAddress } from "../net/Transport.ts"
 import { AdminAccess } from "./AdminAccess.ts"
 import * as JsonBody from "./JsonBody.ts"
 import * as KnownNodes from "./KnownNodes.ts"
+import * as LongJson from "./LongJson.ts"
 import { Notifications } from "./Notifications.ts"
 import * as Upstream from "./Upstream.ts"
 
@@ -28,10 +31,12 @@ export const layer = HttpApiBuilder.group(
     const actions = yield* ClusterActions
     const notifications = yield* Notifications
 
-    const list = Effect.map(Upstream.query("get nodes", cluster.nodes), ({ failures, value }) => ({
-      nodes: value.length === 0 ? null : value,
-      message: Upstream.warning(failures)
-    }))
+    const list = Effect.gen(function*() {
+      const { failures, value } = yield* Upstream.query("get nodes", cluster.nodes)
+      const message = Upstream.warning(failures)
+      if (value.length === 0) return { nodes: null, message }
+      return yield* LongJson.response(NodesResponse, { nodes: [], message }, "nodes", LongJson.list(Node, value))
+    })
 
     const get = Effect.fnUntraced(function*(address: string, topic?: string) {
       const { failures, value: node } = yield* Upstream.query("get producers", cluster.node(address))
@@ -41,13 +46,14 @@ export const layer = HttpApiBuilder.group(
         cluster.stats([node], { ...(topic === undefined ? {} : { topic }), clients: true })
       )
       const topics = stats.value.flatMap(({ topics }) => topics)
-      return {
+      const response = {
         node: address,
-        topics,
+        topics: [],
         total_messages: total(topics, ({ message_count }) => message_count),
         total_clients: total(topics, ({ channels }) => total(channels, ({ clients }) => clients?.length ?? 0)),
         message: Upstream.warning(failures)
       }
+      return yield* LongJson.response(NodeResponse, response, "topics", LongJson.list(TopicOnNode, topics))
     })
 
     const tombstone = Effect.fnUntraced(function*(node: string) {
