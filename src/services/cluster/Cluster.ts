@@ -370,7 +370,12 @@ export class Cluster extends Context.Service<Cluster, {
         figures: (nodes, collect) => Gathered.queryInPairs(nodes, "nsqd", (node) => figuresOf(node, collect)),
         connections: (nodes, filter) =>
           Effect.map(
-            Gathered.query(nodes, "nsqd", (node) => connectionsOf(node, filter)),
+            // All connections of a large cluster are many megabytes.
+            (Connections.queryOf(filter) === "" ? Gathered.queryInPairs : Gathered.query)(
+              nodes,
+              "nsqd",
+              (node) => connectionsOf(node, filter)
+            ),
             (gathered) => Gathered.map(gathered, (lists) => lists.flat().sort(Connections.byAddress))
           )
       })

@@ -49,6 +49,10 @@ const maxConfigBytes = 1024 * 1024
 /** Names of files contain the hash of their content, so a file never changes. */
 const forever = "public, max-age=31536000, immutable"
 
+/** Whether a client accepts gzip by name, and not with the weight 0. */
+const acceptsGzip = (accepted: string): boolean =>
+  accepted.split(",").some((coding) => /^\s*gzip\s*(?:;(?!\s*q=0(?:\.0*)?\s*$).*)?$/i.test(coding))
+
 const configResponse = (value: ConfigValue) =>
   value._tag === "Text" ? HttpServerResponse.text(value.text) : HttpServerResponse.jsonUnsafe(value.json)
 
@@ -84,11 +88,16 @@ export const layer = ({ basePath, configNetwork }: CheckedOptions) =>
     const asset = Effect.gen(function*() {
       const { asset: name = "" } = yield* HttpRouter.params
       const found = yield* assets.asset(name)
-      return found === undefined
-        ? HttpServerResponse.text("NOT_FOUND", { status: 404 })
-        : HttpServerResponse.uint8Array(found.content, {
-          contentType: found.type,
-          headers: { "cache-control": options.devStaticDir === "" ? forever : "no-cache" }
+      if (found === undefined) return HttpServerResponse.text("NOT_FOUND", { status: 404 })
+      const { compressed, content, type } = found
+      const headers = { "cache-control": options.devStaticDir === "" ? forever : "no-cache" }
+      const { headers: { "accept-encoding": accepted = "" } } = yield* HttpServerRequest.HttpServerRequest
+      // What comes from here is compressed once; all other responses each time.
+      return compressed === undefined || !acceptsGzip(accepted)
+        ? HttpServerResponse.uint8Array(content, { contentType: type, headers })
+        : HttpServerResponse.uint8Array(yield* compressed, {
+          contentType: type,
+          headers: { ...headers, "content-encoding": "gzip", "vary": "Accept-Encoding" }
         })
     })
     yield* router.add("GET", "/static/:asset", asset)

@@ -7,12 +7,20 @@ import { readdir, readFile } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import process from "node:process"
 import type * as Sea from "node:sea"
+import { gzip } from "node:zlib"
 import { WebSettings } from "../../protocol/http/admin/WebSettings.ts"
 import { NsqadminError, NsqadminErrorReason } from "./NsqadminError.ts"
 import { NsqadminOptions } from "./NsqadminOptions.ts"
 
 /** A file of the page. */
 export interface Asset {
+  readonly type: string
+  readonly content: Buffer
+  /** The content in gzip; the first use compresses it for all later ones. Undefined for a file that may change or does not shrink. */
+  readonly compressed: Effect.Effect<Buffer> | undefined
+}
+
+interface BuiltAsset {
   readonly type: string
   readonly content: Buffer
 }
@@ -40,13 +48,13 @@ const candidates = (from: string): ReadonlyArray<string> => [
 
 interface Built {
   readonly page: string
-  readonly assets: ReadonlyMap<string, Asset>
+  readonly assets: ReadonlyMap<string, BuiltAsset>
 }
 
 const read = async (directory: string): Promise<Built> => {
   const files = join(directory, "static")
   const names = await readdir(files)
-  const assets = names.map(async (name): Promise<[string, Asset]> => [
+  const assets = names.map(async (name): Promise<[string, BuiltAsset]> => [
     name,
     { type: typeOf(name), content: await readFile(join(files, name)) }
   ])
@@ -81,6 +89,17 @@ const built = Effect.suspend(() => {
   })
 )
 
+/** Images and fonts are compressed already. */
+const shrinks = (type: string): boolean => /^(?:text\/|application\/json|image\/svg)/.test(type)
+
+/** Clients that go away do not end it, because others may wait for it as well. */
+const compress = (content: Buffer): Effect.Effect<Buffer> =>
+  Effect.uninterruptible(
+    Effect.callback((resume) =>
+      gzip(content, (error, compressed) => resume(error === null ? Effect.succeed(compressed) : Effect.die(error)))
+    )
+  )
+
 const encodeSettings = Schema.encodeEffect(Schema.fromJsonString(WebSettings))
 
 /** The page and its files. */
@@ -94,11 +113,16 @@ export class WebAssets extends Context.Service<WebAssets, {
     WebAssets,
     Effect.gen(function*() {
       const { devStaticDir } = yield* NsqadminOptions
-      const { assets, page } = yield* built
+      const { assets: files, page } = yield* built
+      const assets = new Map<string, Asset>()
+      for (const [name, { content, type }] of files) {
+        const compressed = shrinks(type) ? yield* Effect.cached(compress(content)) : undefined
+        assets.set(name, { type, content, compressed })
+      }
 
       const fromDevDirectory = (name: string): Effect.Effect<Asset | undefined> =>
         Effect.tryPromise(() => readFile(join(devStaticDir, basename(name)))).pipe(
-          Effect.map((content) => ({ type: typeOf(name), content })),
+          Effect.map((content) => ({ type: typeOf(name), content, compressed: undefined })),
           Effect.orElseSucceed(() => undefined)
         )
 

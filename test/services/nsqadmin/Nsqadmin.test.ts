@@ -320,14 +320,16 @@ describe("nsqadmin", () => {
   it.live("responses are compressed with an encoding that the client accepts", () =>
     Effect.gen(function*() {
       const { request } = yield* start()
-      for (const path of ["/topics", "/api/topics"]) {
+      const file = /"(\/static\/[^"]+\.js)"/.exec((yield* request("GET", "/topics")).text)?.[1] ?? ""
+      for (const path of ["/topics", "/api/topics", file]) {
         const encoding = (accepted: string) =>
-          Effect.map(
-            request("GET", path, undefined, { "accept-encoding": accepted }),
-            ({ headers }) => headers["content-encoding"]
-          )
+          Effect.map(request("GET", path, undefined, { "accept-encoding": accepted }), ({ headers }) => {
+            assert.match(headers["vary"] ?? "", /accept-encoding/i, path)
+            return headers["content-encoding"]
+          })
         assert.strictEqual(yield* encoding("br, gzip"), "gzip")
         assert.strictEqual(yield* encoding("deflate"), "deflate")
+        assert.strictEqual(yield* encoding("deflate;q=0.1, gzip;q=0.5"), "gzip")
         assert.strictEqual(yield* encoding("gzip;q=0, deflate"), "deflate")
         assert.isUndefined(yield* encoding("br"))
       }

@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer } from "effect"
-import { gzipSync } from "node:zlib"
+import { gunzipSync, gzipSync } from "node:zlib"
 import type { WebSettings } from "../../../src/protocol/http/admin/WebSettings.ts"
 import * as NsqadminOptions from "../../../src/services/nsqadmin/NsqadminOptions.ts"
 import { WebAssets } from "../../../src/services/nsqadmin/WebAssets.ts"
@@ -37,6 +37,18 @@ describe("WebAssets", () => {
         size += gzipSync(found?.content ?? "").length
       }
       assert.isBelow(size, 250_000)
+    }).pipe(Effect.provide(WebAssets.layer)))
+
+  it.effect("files that shrink are compressed once for all responses", () =>
+    Effect.gen(function*() {
+      const { asset, page } = yield* WebAssets
+      for (const name of filesOf(yield* page(settings), settings.basePath)) {
+        const { compressed, content } = (yield* asset(name)) ?? { compressed: undefined, content: undefined }
+        assert.isDefined(compressed, name)
+        if (compressed === undefined) continue
+        assert.deepStrictEqual(gunzipSync(yield* compressed), content)
+        assert.strictEqual(yield* compressed, yield* compressed)
+      }
     }).pipe(Effect.provide(WebAssets.layer)))
 
   it.effect("the page contains its settings unchanged, whatever their characters", () =>
