@@ -137,4 +137,31 @@ describe.each([
       }).pipe(Effect.scoped),
     timeout
   )
+
+  it.live.each(Object.entries(stops))(
+    "consumers of a channel that is created on the full disk get every message, also after %s in the middle",
+    ([, stop]) =>
+      Effect.gen(function*() {
+        const disk = yield* smallDisk(diskBytes)
+        const published = new Published()
+        yield* Effect.scoped(Effect.gen(function*() {
+          const daemon = yield* start(disk, flags)
+          yield* fill(daemon, published)
+          const consumer = yield* subscribed(daemon)
+          yield* consumer.send({ _tag: "RDY", count: 10 })
+          for (let finished = 0; finished < 100; finished++) {
+            const message = yield* consumer.message
+            published.open.delete(text(message))
+            yield* consumer.send({ _tag: "FIN", id: message.id })
+          }
+          // Others are in flight.
+          yield* consumer.message
+          yield* stop(daemon)
+        }))
+        const daemon = yield* start(disk, flags)
+        yield* drain(yield* subscribed(daemon), published)
+        yield* publishAgain(daemon, published)
+      }).pipe(Effect.scoped),
+    timeout
+  )
 })

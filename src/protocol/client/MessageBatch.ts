@@ -53,6 +53,18 @@ export interface Ledger {
   settle(position: number, count: number): void
   /** The sequence of the message at `position`, if the messages have sequences (docs/protocol/files.md#durable-log). */
   sequenceAt?(position: number): number
+  /**
+   * Whether the disk does not have the messages any more. Default: false.
+   *
+   * @since 0.2.0
+   */
+  readonly isGone?: boolean
+  /**
+   * Of messages in the disk queue of a topic: whether every channel still has the message at `position` to settle.
+   *
+   * @since 0.2.0
+   */
+  isWhole?(position: number): boolean
 }
 
 /** The maximum size of a batch of gathered messages, in bytes. */
@@ -131,7 +143,15 @@ export class MessageBatch {
 
   /** Whether the messages are on disk as well, until they are settled. */
   get isOnDisk(): boolean {
-    return this.ledger !== undefined
+    return this.ledger !== undefined && this.ledger.isGone !== true
+  }
+
+  /**
+   * Whether every channel still has the message at `position` of `frames` to settle; undefined unless it is on disk in the queue of the
+   * topic.
+   */
+  isWholeAt(position: number): boolean | undefined {
+    return this.isOnDisk ? this.ledger?.isWhole?.(this.ledgerPosition + position) : undefined
   }
 
   /** Returns a batch of messages read from a disk queue. */

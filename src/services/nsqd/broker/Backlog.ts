@@ -1,7 +1,7 @@
 /**
  * The waiting messages of a channel: in memory up to a limit, then on disk. Messages read from disk are kept apart
  * until they are delivered and still count as on disk; messages returned while memory was full are written to disk
- * later.
+ * later. Those from the topic that could not be written come after the ones on disk.
  *
  * Hot path: the channel reads and advances the queues directly; only disk operations are Effects.
  */
@@ -14,7 +14,9 @@ import type { BackendQueue } from "../storage/BackendQueue.ts"
 import { batchOf, type Carried, losesHeaders } from "./Carried.ts"
 import { type Deferrals, DeferredQueue } from "./DeferredQueue.ts"
 import { DiskReads } from "./DiskReads.ts"
+import { partsToWrite } from "./LentRun.ts"
 import {
+  countMessages,
   countRecords,
   countUnstored,
   MemoryQueue,
@@ -23,6 +25,7 @@ import {
   storeInPieces,
   wholeBatch
 } from "./MemoryQueue.ts"
+import { RetainedMessages, type Retention } from "./RetainedMessages.ts"
 import type { Worker } from "./Worker.ts"
 
 /** Bytes per read from disk. */
@@ -60,11 +63,11 @@ export interface WaitingMessages {
   readonly hasDisk: boolean
   /** Messages that still fit into memory; negative after a failed write to disk. */
   readonly room: number
-  /** Whether returned messages are to be written to disk. */
+  /** Whether returned or retained messages are to be written to disk now. */
   readonly hasSpilled: boolean
   /** Whether messages can be delivered without reading from disk. */
   readonly isLoaded: boolean
-  /** Whether everything read has been delivered and the disk has more. */
+  /** Whether everything read has been delivered and more can be fetched. */
   readonly canFetch: boolean
   /** Whether messages outside of the two queues may need no reading: `load` finds them. */
   readonly canLoad: boolean
@@ -77,9 +80,13 @@ export interface WaitingMessages {
   /** Writes messages to disk that did not fit into memory. Drops them if there is no disk. */
   readonly store: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, StorageError>
   readonly writeSpilled: Effect.Effect<void>
+  /** Adds messages behind those on disk that could not be stored. They are written when that is possible. */
+  readonly retain?: (spans: ReadonlyArray<Span>) => void
+  /** Whether such messages wait that are neither fetched nor written. */
+  readonly isRetaining?: boolean
   /**
-   * Fetches the next messages from disk; false at the end of the queue. If the disk fails, the result is false too, and the worker is
-   * called when it should be retried.
+   * Fetches the next messages, from disk if it has any; false at the end of the queue. If the disk fails, the result is false too, and the
+   * worker is called when it should be retried.
    */
   readonly fetch: Effect.Effect<boolean>
   /** See `BackendQueue.recent`. */
@@ -124,7 +131,9 @@ export class Backlog implements WaitingMessages {
   readonly canLoad = false
   /** Returned while memory was full; to be written to disk. */
   private readonly spilled = new MemoryQueue()
-  /** Those of them that are being written. */
+  /** Present since the first ones. */
+  private retained: RetainedMessages | undefined
+  /** Spilled or retained messages that are being written. */
   private writing = 0
   /** How often everything was dropped: the result of a read that was running at that time is discarded. */
   private emptied = 0
@@ -132,22 +141,33 @@ export class Backlog implements WaitingMessages {
   private readonly memQueueSize: number
   private readonly backend: BackendQueue | undefined
   private readonly reads: DiskReads
+  private readonly worker: Worker
+  private readonly retention: Retention
 
   /**
-   * `label` is the owner's name in the log; `worker` is called when a failed disk should be read again. Without a
-   * `backend` messages are only in memory.
+   * `label` is the owner's name in the log; `worker` is called when a failed disk should be tried again. Without a
+   * `backend` messages are only in memory. `retention` is the topic's part in messages that are retained.
    */
-  constructor(label: string, memQueueSize: number, backend: BackendQueue | undefined, worker: Worker) {
+  constructor(
+    label: string,
+    memQueueSize: number,
+    backend: BackendQueue | undefined,
+    worker: Worker,
+    retention: Retention
+  ) {
     this.label = label
     this.memQueueSize = memQueueSize
     this.backend = backend
     this.reads = new DiskReads(label, backend, worker)
+    this.worker = worker
+    this.retention = retention
   }
 
   // ---- statistics
 
   get depth(): number {
-    return this.memory.count + this.spilled.count + this.writing + this.backendDepth
+    const spilled = this.spilled.count + (this.retained?.queue.count ?? 0) + this.writing
+    return this.memory.count + spilled + this.backendDepth
   }
   get backendDepth(): number {
     return this.fetched.count + (this.backend?.depth ?? 0)
@@ -159,16 +179,24 @@ export class Backlog implements WaitingMessages {
     return this.memQueueSize - this.memory.count
   }
   get hasSpilled(): boolean {
-    return this.spilled.count > 0
+    return this.spilled.count > 0 || this.retained?.isDue === true
   }
   get isLoaded(): boolean {
     return this.memory.count + this.fetched.count > 0
   }
   get places(): MemoryPlaces {
-    return { queues: [this.memory, this.fetched, this.spilled], deferred: this.deferred, backend: this.backend }
+    const { fetched, memory, retained, spilled } = this
+    const queues = [memory, fetched, spilled, ...retained === undefined ? [] : [retained.queue]]
+    return { queues, deferred: this.deferred, backend: this.backend }
   }
   get canFetch(): boolean {
-    return this.fetched.count === 0 && this.reads.isReady
+    return this.fetched.count === 0 && (this.reads.isReady || this.hasRetained)
+  }
+  get isRetaining(): boolean {
+    return this.retained?.isWaiting === true
+  }
+  private get hasRetained(): boolean {
+    return this.retained !== undefined && this.retained.queue.count > 0
   }
 
   // ---- adding messages
@@ -185,33 +213,60 @@ export class Backlog implements WaitingMessages {
     this.spilled.push(wholeBatch(batch))
   }
 
+  retain(spans: ReadonlyArray<Span>): void {
+    this.retained ??= new RetainedMessages(this.worker, this.retention)
+    this.retained.add(spans)
+  }
+
   store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
     return this.backend === undefined ? Effect.void : this.backend.append(records)
   }
 
   get writeSpilled(): Effect.Effect<void> {
-    return Effect.suspend(() => this.storeSpans(this.spilled.takeAll())).pipe(
-      Effect.catch(({ error }) =>
-        Effect.logError(`${this.label}: failed to write messages to disk - ${error.message}`)
-      ),
-      Effect.uninterruptible
-    )
+    return Effect.suspend(() => {
+      const { retained } = this
+      const spilled = this.spilled.takeAll()
+      const writeSpilled = spilled.length === 0 ? Effect.void : Effect.catch(
+        this.storeSpans(spilled),
+        ({ error }) => Effect.logError(`${this.label}: failed to write messages to disk - ${error.message}`)
+      )
+      return retained?.isDue === true ? Effect.andThen(writeSpilled, this.writeRetained(retained)) : writeSpilled
+    }).pipe(Effect.uninterruptible)
+  }
+
+  /** Their failure has been logged already. */
+  private writeRetained(retained: RetainedMessages): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const { emptied } = this
+      return Effect.match(this.writeSpans(retained.take()), {
+        onSuccess: () => retained.written(),
+        onFailure: ({ left }) => {
+          this.writing = 0
+          if (emptied === this.emptied) return retained.putBack(left)
+          // They belong to what was dropped meanwhile.
+          left.forEach(settleSpan)
+          retained.putBack([])
+        }
+      })
+    })
   }
 
   private storeSpans(spans: ReadonlyArray<Span>): Effect.Effect<void, NotStored> {
+    return Effect.mapError(this.writeSpans(spans), ({ error, left }) => {
+      this.writing = 0
+      // Nothing is lost while the disk fails: the messages continue to wait in memory.
+      left.forEach((span) => this.memory.push(span))
+      return { error, messages: countUnstored(left) }
+    })
+  }
+
+  private writeSpans(spans: ReadonlyArray<Span>) {
     const { backend } = this
     if (backend === undefined) return Effect.void
-    this.writing = spans.reduce((sum, { end, index }) => sum + end - index, 0)
+    this.writing = countMessages(spans)
     const append = (records: ReadonlyArray<StoredRecords>) =>
       Effect.map(backend.append(records), () => void (this.writing -= countRecords(records)))
-    return storeInPieces(spans, append, settleSpan).pipe(
-      // Nothing is lost while the disk fails: the messages continue to wait in memory.
-      Effect.mapError(({ error, left }) => {
-        this.writing = 0
-        left.forEach((span) => this.memory.push(span))
-        return { error, messages: countUnstored(left) }
-      })
-    )
+    return storeInPieces(spans, append, settleSpan)
   }
 
   // ---- reading from disk
@@ -219,12 +274,19 @@ export class Backlog implements WaitingMessages {
   get fetch(): Effect.Effect<boolean> {
     const { backend, emptied } = this
     if (backend === undefined) return Effect.succeed(false)
+    // Those on disk are older.
+    if (!this.reads.isReady && this.hasRetained) return Effect.sync(() => this.fetchRetained())
     const read = Effect.uninterruptible(Effect.map(backend.read(runBytes), (run) => {
       if (run === undefined) return false
       if (emptied === this.emptied) this.fetched.push(wholeBatch(MessageBatch.stored(run, run.ledger)))
       return true
     }))
     return Effect.map(this.reads.attempt(read), (fetched) => fetched === true)
+  }
+
+  private fetchRetained(): true {
+    for (const span of this.retained?.takeAll() ?? []) this.fetched.push(span)
+    return true
   }
 
   get recent(): Effect.Effect<ReadonlySet<string>> {
@@ -242,11 +304,13 @@ export class Backlog implements WaitingMessages {
 
   flush(others: ReadonlyArray<MessageBatch>): Effect.Effect<number, NotStored> {
     return Effect.suspend(() => {
-      // Fetched and undelivered messages are on disk and not settled.
-      this.fetched.takeAll()
-      const waiting = [...this.memory.takeAll(), ...this.spilled.takeAll()]
-      const count = waiting.reduce((sum, span) => sum + span.end - span.index, 0)
-      return Effect.as(this.storeSpans([...waiting, ...others.map(wholeBatch)]), count)
+      const waiting = this.takeLoaded().flatMap(partsToWrite)
+      const spans = [...waiting, ...others.map(wholeBatch).flatMap(partsToWrite)]
+      // First what is lost otherwise: there may be too little space for everything.
+      return this.storeSpans(spans.filter(({ batch }) => !batch.isOnDisk)).pipe(
+        Effect.andThen(this.storeSpans(spans.filter(({ batch }) => batch.isOnDisk))),
+        Effect.as(countMessages(waiting))
+      )
     })
   }
 
@@ -266,8 +330,13 @@ export class Backlog implements WaitingMessages {
     })
   }
 
+  /** Takes the messages that the channel's disk does not have, and returned ones. */
   private takeLoaded(): ReadonlyArray<Span> {
-    return [...this.memory.takeAll(), ...this.spilled.takeAll()]
+    // The others that were fetched are on disk and not settled.
+    const fetched = this.fetched.takeAll().filter(({ batch, position }) =>
+      !batch.isOnDisk || batch.isWholeAt(position) !== undefined
+    )
+    return [...this.memory.takeAll(), ...this.spilled.takeAll(), ...fetched, ...this.retained?.takeAll() ?? []]
   }
 
   private takeMemory(others: ReadonlyArray<MessageBatch>): ReadonlyArray<MessageBatch> {
@@ -296,6 +365,7 @@ export class Backlog implements WaitingMessages {
 
   private forget(): void {
     for (const queue of [this.memory, this.spilled, this.fetched]) queue.takeAll().forEach(settleSpan)
+    this.retained?.takeAll().forEach(settleSpan)
     this.emptied++
   }
 }

@@ -8,7 +8,7 @@
  */
 import { Effect, Exit, type Result, Scope } from "effect"
 import type { MessageKey } from "../../../protocol/client/Message.ts"
-import { MessageBatch, type StoredRecords } from "../../../protocol/client/MessageBatch.ts"
+import type { MessageBatch, StoredRecords } from "../../../protocol/client/MessageBatch.ts"
 import { type ChannelName, isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
 import { type Time, wallOrigin } from "../../core/Time.ts"
 import type { Turns } from "../../core/Turns.ts"
@@ -20,7 +20,7 @@ import type { ChannelPolicies } from "./ChannelPolicies.ts"
 import { Consumption, type ConsumptionSettings } from "./Consumption.ts"
 import { flushChannel } from "./Flush.ts"
 import { type ChannelContents, channelContents } from "./MemoryContents.ts"
-import { countRecords } from "./MemoryQueue.ts"
+import { countMessages, countRecords, type Span } from "./MemoryQueue.ts"
 import type { Outstanding } from "./Outstanding.ts"
 import { type LatencyPlan, ProcessingLatency } from "./ProcessingLatency.ts"
 import type { Consumer, Subscription, SubscriptionOptions } from "./Subscription.ts"
@@ -226,6 +226,13 @@ export class Channel {
     return taken
   }
 
+  /** The same without taking any: `keep` follows. */
+  announce(count: number): 0 {
+    this.messages += count
+    this.storing += count
+    return 0
+  }
+
   /** Writes messages to disk that did not fit into memory. An ephemeral channel has no disk and drops them. */
   store(records: ReadonlyArray<StoredRecords>): Effect.Effect<void, StorageError> {
     return Effect.andThen(
@@ -237,10 +244,16 @@ export class Channel {
     )
   }
 
-  /** Keeps messages in memory that could not be stored, for `flush` to retry. */
-  keep(records: ReadonlyArray<StoredRecords>): void {
-    this.storing -= countRecords(records)
-    for (const run of records) this.consumption.backlog.spill(MessageBatch.stored(run))
+  /** Keeps messages that could not be stored: consumers get them after those on disk, and the worker tries to store them again. */
+  keep(spans: ReadonlyArray<Span>): void {
+    this.storing -= countMessages(spans)
+    this.consumption.backlog.retain?.(spans)
+    this.wake()
+  }
+
+  /** Whether such messages wait that are neither loaded nor stored. */
+  get isKeeping(): boolean {
+    return this.consumption.backlog.isRetaining === true
   }
 
   /** The channel may read `count` more messages of its topic's log. */

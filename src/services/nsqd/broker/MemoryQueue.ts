@@ -121,6 +121,10 @@ export class MemoryQueue {
 /** Settles the messages of a span that are dropped or stored elsewhere, so that their disk queue releases them. */
 export const settleSpan = (span: Span): void => span.batch.settle(span.position, span.end - span.index)
 
+/** Number of messages in spans. */
+export const countMessages = (spans: ReadonlyArray<Span>): number =>
+  spans.reduce((sum, { end, index }) => sum + end - index, 0)
+
 /** Number of messages in spans that are only in memory. */
 export const countUnstored = (spans: ReadonlyArray<Span>): number =>
   spans.reduce((sum, span) => span.batch.isOnDisk ? sum : sum + span.end - span.index, 0)

@@ -70,7 +70,8 @@ export class MemoryTopicQueue implements TopicQueue {
     this.carried = new Map(moved.carried)
     this.openedAt = Number(this.time.wallNanos() / 1_000_000n)
     this.noteSize(backend)
-    this.handOver = new HandOver({ ...owner, memory: this.memory, backend, delays: this.delays }, surroundings)
+    const { refusal } = storage
+    this.handOver = new HandOver({ ...owner, memory: this.memory, backend, delays: this.delays, refusal }, surroundings)
   }
 
   /** Opens a queue with the messages of its disk queue, and moves those of the topic's log into it. */
@@ -209,7 +210,7 @@ export class MemoryTopicQueue implements TopicQueue {
       opened,
       (backend): MakeBacklog => (label, worker) => {
         this.noteSize(backend)
-        const backlog = new Backlog(label, memQueueSize, backend, worker)
+        const backlog = new Backlog(label, memQueueSize, backend, worker, this.handOver)
         const received = carried.get(name)
         if (received !== undefined) backlog.receive(received, wallOrigin(time))
         carried.delete(name)
@@ -231,6 +232,7 @@ export class MemoryTopicQueue implements TopicQueue {
     return Effect.suspend(() => {
       this.memory.takeAll()
       this.delays.clear()
+      this.handOver.noteEmptied()
       return this.backend === undefined ? Effect.void : this.backend.empty
     })
   }

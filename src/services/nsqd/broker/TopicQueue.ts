@@ -12,6 +12,7 @@ import type { TopicLog } from "../log/TopicLog.ts"
 import type { MemoryPlaces, WaitingMessages } from "./Backlog.ts"
 import type { BrokerError } from "./BrokerError.ts"
 import type { Carried } from "./Carried.ts"
+import type { Span } from "./MemoryQueue.ts"
 import type { Worker } from "./Worker.ts"
 
 /** A channel, as the queue of its topic sees it. */
@@ -21,10 +22,14 @@ export interface ReceivingChannel {
   readonly exiting: boolean
   /** Takes the first `count` messages of a batch into memory, as far as they fit; returns how many it took. */
   readonly put: (batch: MessageBatch, count: number) => number
+  /** The same without taking any; `keep` follows. */
+  readonly announce: (count: number) => 0
   /** Writes messages to disk that did not fit into memory. */
   readonly store: (records: ReadonlyArray<StoredRecords>) => Effect.Effect<void, StorageError>
-  /** Keeps messages in memory that could not be stored. */
-  readonly keep: (records: ReadonlyArray<StoredRecords>) => void
+  /** Keeps messages that could not be stored: consumers get them, and the channel tries to store them again. */
+  readonly keep: (spans: ReadonlyArray<Span>) => void
+  /** Whether such messages wait: the topic hands over nothing until they are delivered or stored. */
+  readonly isKeeping: boolean
   /** Identities of messages that the channel has stored and its topic may hand over again after a kill. */
   readonly recentMessages: Effect.Effect<ReadonlySet<string>>
   /** The channel may read `count` more messages of its topic's log. */

@@ -33,7 +33,8 @@ export class Worker {
   private readonly name: string
   private readonly work: () => Completion
   private fiber: Fiber.Fiber<void> | undefined
-  private timer: Fiber.Fiber<void> | undefined
+  /** Those of `callLater`; present since the first one. */
+  private timers: Set<Fiber.Fiber<void>> | undefined
   private called = false
   private stopped = false
 
@@ -51,24 +52,27 @@ export class Worker {
     if (this.fiber === undefined) this.schedule()
   }
 
-  /** Calls `before` and then the worker after `millis`. At most one such call may be pending. */
+  /** Calls `before` and then the worker after `millis`, unless it is stopped before. */
   callLater(millis: number, before: () => void): void {
     if (this.stopped) return
-    this.timer = this.pool.fork(Effect.andThen(
+    const timers = this.timers ??= new Set()
+    const timer = this.pool.fork(Effect.andThen(
       Effect.sleep(millis),
       Effect.sync(() => {
-        this.timer = undefined
+        timers.delete(timer)
         before()
         this.call()
       })
     ))
+    timers.add(timer)
   }
 
   /** Interrupts the work, waits for its end, and ignores further calls. */
   get stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.stopped = true
-      return Fiber.interruptAll([this.fiber, this.timer].filter((fiber) => fiber !== undefined))
+      const { fiber, timers } = this
+      return Fiber.interruptAll([...fiber === undefined ? [] : [fiber], ...timers ?? []])
     })
   }
 

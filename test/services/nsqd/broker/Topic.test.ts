@@ -166,6 +166,69 @@ describe("a disk", () => {
       assert.deepStrictEqual([...recording.bodies()].sort(), numbers(6))
     }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
 
+  it.effect("consumers get what a channel's failing disk does not take, and the topic goes on", () =>
+    Effect.gen(function*() {
+      const faults = yield* StorageFaults
+      const channel = yield* channelOf("t", "c")
+      yield* send("t", "m0", "m1")
+      yield* until(() => channel.depth === 2)
+      yield* faults.failWrites("no space left on device")
+      yield* send("t", "m2", "m3")
+      yield* untilIdle
+      yield* send("t", "m4", "m5")
+      yield* untilIdle
+      assert.strictEqual(channel.depth, 4)
+      const { recording, subscription } = yield* join("t", "c", 10)
+      yield* until(() => recording.bodies().length === 6)
+      assert.deepStrictEqual(recording.bodies(), numbers(6))
+      for (const { id } of recording.take()) subscription.finish(messageKey(id))
+      assert.deepStrictEqual([channel.unfinished, channel.messageCount], [0, 6])
+    }).pipe(Effect.provide(faultyBroker({ memQueueSize: 2 }))))
+
+  it.effect("a stop loses nothing of what a channel could not write, whether or not consumers were about to get it", () =>
+    Effect.gen(function*() {
+      const storage = yield* Layer.build(FaultyStorage.layer)
+      const faults = Context.get(storage, StorageFaults)
+      const layer = Layer.fresh(TestBroker.layerNoStorage({ memQueueSize: 2 })).pipe(Layer.provide(quiet))
+      const open = Layer.build(layer).pipe(Effect.provideContext(storage))
+      const scope = yield* Scope.make()
+      const first = yield* Scope.provide(open, scope)
+      yield* Effect.gen(function*() {
+        const channel = yield* channelOf("t", "c")
+        yield* send("t", "m0", "m1")
+        yield* until(() => channel.depth === 2)
+        yield* faults.failWrites("no space left on device")
+        yield* send("t", "m2", "m3")
+        yield* until(() => channel.depth === 4)
+        yield* send("t", "m4", "m5")
+        const { recording } = yield* join("t", "c", 3)
+        yield* until(() => recording.bodies().length === 3)
+        assert.isAbove(channel.depth, 0)
+        yield* faults.failWrites(undefined)
+      }).pipe(Effect.scoped, Effect.provideContext(first))
+      yield* Scope.close(scope, Exit.void)
+      const second = yield* open
+      yield* Effect.gen(function*() {
+        const { recording } = yield* join("t", "c", 10)
+        yield* until(() => recording.bodies().length === 6)
+        assert.deepStrictEqual([...recording.bodies()].sort(), numbers(6))
+      }).pipe(Effect.provideContext(second))
+    }))
+
+  it.effect("a publisher of an ephemeral topic without memory waits until a channel is rid of what it cannot write", () =>
+    Effect.gen(function*() {
+      const faults = yield* StorageFaults
+      const channel = yield* channelOf("t#ephemeral", "c")
+      yield* faults.failWrites("no space left on device")
+      const publishing = yield* Effect.forkChild(send("t#ephemeral", "m0", "m1"))
+      yield* untilIdle
+      assert.isUndefined(publishing.pollUnsafe())
+      assert.strictEqual(channel.depth, 2)
+      const { recording } = yield* join("t#ephemeral", "c", 10)
+      yield* Fiber.join(publishing)
+      yield* until(() => recording.bodies().length === 2)
+    }).pipe(Effect.provide(faultyBroker({ memQueueSize: 0 }))))
+
   it.effect("messages count as waiting while they are written to the channel's disk", () =>
     Effect.gen(function*() {
       const faults = yield* StorageFaults
