@@ -11,6 +11,7 @@ import {
   MessageBatch
 } from "../../../protocol/client/MessageBatch.ts"
 import { isEphemeral, type TopicName } from "../../../protocol/client/Names.ts"
+import { addIdentities, recordsWithout } from "../../../protocol/storage/RecordIdentity.ts"
 import type { StorageError } from "../disk/StorageError.ts"
 import type { ChannelLog } from "../log/ChannelLog.ts"
 import type { LogBatch } from "../log/LogBatch.ts"
@@ -55,17 +56,31 @@ const appendCarried = Effect.fnUntraced(function*(
   return countOf(waiting) + deferred.length
 })
 
-/** Appends all messages of a disk queue. */
+/** Identities (see `RecordIdentity`) of the deferred messages that were read from a disk queue: its files have them as well. */
+const identitiesOf = ({ deferred }: Carried): ReadonlySet<string> => {
+  const identities = new Set<string>()
+  for (const { batch } of deferred) {
+    if (!batch.isOnDisk) continue
+    const { bytes, end, start } = batch.encodeRecords(0, 1)
+    addIdentities(identities, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), start, end)
+  }
+  return identities
+}
+
+/** Appends all messages of a disk queue, apart from those with the identities of `others`. */
 const appendQueue = Effect.fnUntraced(function*(
   queue: BackendQueue,
   log: TopicLog,
-  stored: (from: number, to: number) => void
+  stored: (from: number, to: number) => void,
+  others: ReadonlySet<string> = new Set()
 ) {
   let count = 0
   for (let run = yield* queue.read(runBytes); run !== undefined; run = yield* queue.read(runBytes)) {
-    const first = yield* append(MessageBatch.stored(run), 0, log)
-    stored(first, first + run.count)
-    count += run.count
+    for (const records of others.size === 0 ? [run] : recordsWithout(run, others)) {
+      const first = yield* append(MessageBatch.stored(records), 0, log)
+      stored(first, first + records.count)
+      count += records.count
+    }
   }
   return count
 })
@@ -104,8 +119,9 @@ export const intoLog = (log: TopicLog, topic: TopicName, { carried, channels, ow
       if (owner === undefined) continue
       const stored = (from: number, to: number) => log.filling.giveTo(owner, from, to)
       const queue = queues.get(channel)
-      if (queue !== undefined) count += yield* appendQueue(queue, log, stored)
-      count += yield* appendCarried(carried.get(channel) ?? nothing, log, stored)
+      const left = carried.get(channel) ?? nothing
+      if (queue !== undefined) count += yield* appendQueue(queue, log, stored, identitiesOf(left))
+      count += yield* appendCarried(left, log, stored)
     }
     if (count > 0) log.handOver()
     // From here on the messages are the topic's own.

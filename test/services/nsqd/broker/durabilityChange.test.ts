@@ -249,6 +249,27 @@ describe("a topic whose durability is changed at run time", () => {
     )
       .pipe(Effect.provide(FaultyDisk.layer)))
 
+  it.effect("a message that was read from disk and is deferred is redelivered once, when it is due", () =>
+    life(
+      { memQueueSize: 0 },
+      Effect.gen(function*() {
+        const a = yield* join("t", "a", 10)
+        yield* send("t", "later", "finished")
+        yield* until(() => a.recording.bodies().length === 2)
+        const [later, finished] = a.recording.take()
+        a.subscription.requeue(messageKey(Buffer.from(later!.id)), 30_000)
+        finish(a, finished!)
+        yield* setDurability("t", "synced")
+        yield* untilIdle
+        assert.deepStrictEqual([a.recording.bodies(), a.channel.deferredCount], [[], 1])
+        yield* TestClock.adjust("30 seconds")
+        yield* until(() => a.recording.bodies().length === 1)
+        finish(a, a.recording.take()[0]!)
+        assert.strictEqual(a.channel.unfinished, 0)
+      })
+    )
+      .pipe(Effect.provide(FaultyDisk.layer)))
+
   it.effect("messages of a paused topic wait in the topic, and get to its channels when it is unpaused", () =>
     life(
       {},
