@@ -1,6 +1,6 @@
 /**
- * A keyed hash of 32 bits for tables: NH, from the message authentication code UMAC (RFC 4418), of halves of words. A client that does not know
- * its keys cannot choose words that collide more often than by chance, one pair of 65,536, and make a table slow.
+ * A keyed hash of 32 bits for tables: NH, from the message authentication code UMAC (RFC 4418), of halves of words. A client that does not
+ * know its keys cannot choose words that collide more often than by chance, one pair of 65,536, and make a table slow.
  *
  * Hot path: called for every publish with a key. The products do not depend on each other; a hash of rounds, as SipHash, took six times as
  * long.
