@@ -25,8 +25,8 @@ const removed = -1
 /** Spreads a hash once more, for the two bits within the word that the hash itself gives. */
 const spread = 0x9e3779b1 | 0
 const bitsOf = (hash: number): number => {
-  const spreaded = Math.imul(hash, spread)
-  return (1 << (spreaded >>> (32 - wordBits))) | (1 << (spreaded >>> (32 - 2 * wordBits)))
+  const bits = Math.imul(hash, spread)
+  return (1 << (bits >>> (32 - wordBits))) | (1 << (bits >>> (32 - 2 * wordBits)))
 }
 
 /** Consecutive numbers. */
