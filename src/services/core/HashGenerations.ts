@@ -2,10 +2,10 @@
  * An index from hashes of 32 bits to numbers that are given in order and forgotten in order, for keys that are kept elsewhere.
  *
  * Hot path: called for every publish with a key. The numbers are in generations. Each has tables of the size that it will need, so that
- * nothing is moved, and is dropped with its last number. A hash that is looked for is nearly always new. That
- * costs no access to the tables, which are larger than the processor's caches: a generation first has a Bloom filter of 16 bits for each
- * number, whose bits for a hash are in one word. The numbers enter their table some at a time, because the processor waits for many
- * places in memory as long as for one.
+ * nothing is moved, and is dropped with its last number. A hash that is looked for is nearly always new, which takes no look at the
+ * tables, as they are larger than the processor's caches: a generation first has a Bloom filter of 16 bits for each number, whose bits for
+ * a hash are in one word. The numbers enter their table some at a time, because the processor waits for many places in memory as long as
+ * for one.
  */
 
 /** Numbers of a generation: 64 at first, so that many topics with few keys take little memory. */
