@@ -3,7 +3,7 @@
  *
  * Hot path: called for every publish with a key. The numbers are in generations. Each has tables of the size that it will need, so that
  * nothing is moved, and is dropped with its last number. A hash that is looked for is nearly always new, which takes no look at the
- * tables, as they are larger than the processor's caches: a generation first has a Bloom filter of 16 bits for each number, whose bits for
+ * tables, as they are larger than the processor's caches: a generation first has a Bloom filter of 8 bits for each number, whose bits for
  * a hash are in one word. The numbers enter their table some at a time, because the processor waits for many places in memory as long as
  * for one.
  */
@@ -16,7 +16,7 @@ const waitingMax = 64
 /** Bits of a word. */
 const wordBits = 5
 /** Numbers for each word of the filter, and places for each number in the table, as powers of two. */
-const numbersForWord = 1
+const numbersForWord = 2
 const placesForNumber = 1
 
 /** The place of a number that was removed, which another one may take. */
