@@ -3,7 +3,7 @@
  * nsqd encodes values of these types; nsqadmin, the tools and the tests decode them. Older daemons omit some keys, which decode
  * to 0, `false`, `""` or null, as in NSQ's own tools.
  */
-import { Schema } from "effect"
+import { Predicate, Schema } from "effect"
 import { Count, Flag, listOrNull, optionalList, orElse, Text } from "./Lenient.ts"
 import { FieldsInForce } from "./PoliciesResponse.ts"
 
@@ -166,46 +166,55 @@ export const TopicNames = {
 }
 
 /*
- * The figures that nsqadmin samples every few seconds. Their keys are optional rather than defaulted, because optional keys
- * decode several times as fast.
+ * The figures that nsqadmin samples every few seconds. They are checked and not copied, which takes a tenth of the time that decoding
+ * them takes: a sample of a large cluster has half a million.
  */
-const SampledCount = Schema.optionalKey(Schema.Finite)
-const sampled = {
-  depth: SampledCount,
-  backend_depth: SampledCount,
-  message_count: SampledCount,
-  paused: Schema.optionalKey(Schema.Boolean)
-}
+const queueCounts = ["depth", "backend_depth", "message_count"] as const
+const channelCounts = [
+  ...queueCounts,
+  "in_flight_count",
+  "deferred_count",
+  "requeue_count",
+  "timeout_count",
+  "client_count",
+  "dropped_count",
+  "dead_letter_count",
+  "expired_count"
+] as const satisfies ReadonlyArray<keyof Channel>
+
+type Counts<Name extends string> = { readonly [N in Name]?: number }
 
 /** The sampled figures of a channel. A missing count is 0. */
-export const SampledChannel = Schema.Struct(
-  {
-    channel_name: Channel.fields.channel_name,
-    ...sampled,
-    in_flight_count: SampledCount,
-    deferred_count: SampledCount,
-    requeue_count: SampledCount,
-    timeout_count: SampledCount,
-    client_count: SampledCount,
-    dropped_count: SampledCount,
-    dead_letter_count: SampledCount,
-    expired_count: SampledCount
-  } satisfies { readonly [Key in keyof Channel]?: Schema.Top }
-)
-export type SampledChannel = typeof SampledChannel.Type
+export interface SampledChannel extends Counts<(typeof channelCounts)[number]> {
+  readonly channel_name: string
+  readonly paused?: boolean
+}
 
 /** The sampled figures of a topic and its channels. A missing count is 0. */
-export const SampledTopic = Schema.Struct(
-  {
-    topic_name: Topic.fields.topic_name,
-    ...sampled,
-    channels: Schema.optionalKey(Schema.NullOr(Schema.Array(SampledChannel)))
-  } satisfies { readonly [Key in keyof Topic]?: Schema.Top }
-)
-export type SampledTopic = typeof SampledTopic.Type
+export interface SampledTopic extends Counts<(typeof queueCounts)[number]> {
+  readonly topic_name: string
+  readonly paused?: boolean
+  readonly channels?: ReadonlyArray<SampledChannel> | null
+}
+
+/** Whether all counts that are there are numbers, and `paused` is a boolean. */
+const hasFigures = (value: { readonly [key: string]: unknown }, counts: ReadonlyArray<string>): boolean => {
+  for (const name of counts) if (value[name] !== undefined && !Number.isFinite(value[name])) return false
+  return value["paused"] === undefined || typeof value["paused"] === "boolean"
+}
+
+const isSampledChannel = (value: unknown): value is SampledChannel =>
+  Predicate.isObject(value) && typeof value["channel_name"] === "string" && hasFigures(value, channelCounts)
+
+const isSampledTopic = (value: unknown): value is SampledTopic => {
+  if (!Predicate.isObject(value) || typeof value["topic_name"] !== "string") return false
+  const { channels = null } = value
+  return hasFigures(value, queueCounts) &&
+    (channels === null || (Array.isArray(channels) && channels.every(isSampledChannel)))
+}
 
 /** The response topic by topic, reduced to depths and counters, and the memory of the process. */
 export const SampledStats = {
   head: Schema.Struct({ version, health, start_time, memory: Stats.fields.memory, topics: listOrNull(Schema.Unknown) }),
-  topic: SampledTopic
+  topic: Schema.declare(isSampledTopic)
 }

@@ -21,6 +21,9 @@ const invalid = Result.fail(undefined)
 
 const parse = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
 
+/** A longer response is decoded in turns of its own only, and not in the rest of the round in which its end has arrived. */
+const longBytes = 64 * 1024
+
 /**
  * Decodes the response `body`, and passes each topic to the function that `begin` returns for the rest of the response. Fails if the
  * response is not JSON or does not match the schemas, maybe after some topics.
@@ -55,10 +58,11 @@ export const forEach = <Head extends { readonly topics: ReadonlyArray<unknown> |
     return Result.succeed(decoded.success)
   }
 
-  return Effect.flatMap(
-    Effect.flatMap(Turns, (turns) => finish(turns, steps())),
-    Effect.fromResult
+  const decoded = Effect.flatMap(
+    Turns,
+    (turns) => Effect.andThen(body.length > longBytes ? turns.next : Effect.void, finish(turns, steps()))
   )
+  return Effect.flatMap(decoded, Effect.fromResult)
 }
 
 /** Decodes the response `body`; fails if it is not JSON or does not match the schemas. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Info } from "../../../src/protocol/http/InfoResponse.ts"
 import * as LookupResponse from "../../../src/protocol/http/LookupResponse.ts"
-import { SampledTopic, Topic } from "../../../src/protocol/http/StatsResponse.ts"
+import { SampledStats, Topic } from "../../../src/protocol/http/StatsResponse.ts"
 
 const decode = <A, I>(schema: Schema.Codec<A, I>, json: unknown) => Schema.decodeUnknownEffect(schema)(json)
 
@@ -18,12 +18,33 @@ describe("responses of other daemons", () => {
         assert.deepStrictEqual((yield* decode(Topic, json)).channels, [])
       }
       assert.isNull((yield* decode(Topic, { topic_name: "t", channels: [{ channel_name: "c" }] })).channels[0]?.clients)
-      assert.deepStrictEqual(yield* decode(SampledTopic, { topic_name: "t", channels: null }), {
-        topic_name: "t",
-        channels: null
-      })
       const { broadcast_address, http_port } = yield* decode(Info, { version: "0.2.16" })
       assert.deepStrictEqual([broadcast_address, http_port], ["", 0])
+    }))
+
+  it.effect("sampled figures may be missing, and are refused with another type", () =>
+    Effect.gen(function*() {
+      const channel = { channel_name: "c", depth: 1, timeout_count: 2, paused: true }
+      const topics = [
+        { topic_name: "t" },
+        { topic_name: "t", channels: null },
+        { topic_name: "t", depth: 1, paused: false, channels: [channel, { channel_name: "d", clients: null }] }
+      ]
+      for (const topic of topics) assert.deepStrictEqual(yield* decode(SampledStats.topic, topic), topic)
+      const wrong = [
+        null,
+        [],
+        {},
+        { topic_name: 1 },
+        { topic_name: "t", depth: "1" },
+        { topic_name: "t", message_count: null },
+        { topic_name: "t", paused: 0 },
+        { topic_name: "t", channels: {} },
+        { topic_name: "t", channels: [{}] },
+        { topic_name: "t", channels: [channel, { ...channel, expired_count: "2" }] },
+        { topic_name: "t", channels: [{ ...channel, paused: null }] }
+      ]
+      for (const topic of wrong) yield* Effect.flip(decode(SampledStats.topic, topic))
     }))
 
   it.effect("keys that a newer daemon adds are ignored", () =>
