@@ -18,7 +18,12 @@ export interface Turns {
   readonly isOver: () => boolean
   /** Completes at the next turn of this work. Sockets and timers have been served in between. */
   readonly next: Effect.Effect<void>
+  /** The turns of work for which no client waits: they come after all others. Default: the same turns. */
+  readonly background?: Turns
 }
+
+/** Returns the turns of work for which no client waits. */
+export const inBackground = (turns: Turns): Turns => turns.background ?? turns
 
 /**
  * The time slice for long work in one round, in ms. A round has at most two: one while sockets are read and one for the work
@@ -27,11 +32,16 @@ export interface Turns {
  */
 const turnMillis = 5
 
+/** Rounds in which work in the background has no turn while other work takes the whole slice. After them it has one. */
+const maxPassedOver = 10
+
 /** Turns on Node's event loop. */
 class EventLoopTurns implements Turns {
   private startedAt: number | undefined
   private isScheduled = false
-  private waiting: Array<() => void> = []
+  private readonly waiting: Array<() => void> = []
+  private readonly inBackground: Array<() => void> = []
+  private passedOver = 0
 
   readonly isOver = (): boolean => {
     const now = performance.now()
@@ -41,15 +51,21 @@ class EventLoopTurns implements Turns {
     return false
   }
 
-  readonly next: Effect.Effect<void> = Effect.callback((resume) => {
-    const go = (): void => resume(Effect.void)
-    this.waiting.push(go)
-    this.schedule()
-    return Effect.sync(() => {
-      const index = this.waiting.indexOf(go)
-      if (index >= 0) this.waiting.splice(index, 1)
+  readonly next: Effect.Effect<void> = this.nextOf(this.waiting)
+
+  readonly background: Turns = { isOver: this.isOver, next: this.nextOf(this.inBackground) }
+
+  private nextOf(queue: Array<() => void>): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      const go = (): void => resume(Effect.void)
+      queue.push(go)
+      this.schedule()
+      return Effect.sync(() => {
+        const index = queue.indexOf(go)
+        if (index >= 0) queue.splice(index, 1)
+      })
     })
-  })
+  }
 
   private schedule(): void {
     if (this.isScheduled) return
@@ -61,11 +77,18 @@ class EventLoopTurns implements Turns {
   private readonly startRound = (): void => {
     this.isScheduled = false
     this.startedAt = undefined
-    // Work that waits again while this runs goes to the end of the queue, and gets its turn in a later round.
-    for (let left = this.waiting.length; left > 0 && this.waiting.length > 0 && !this.isOver(); left--) {
-      this.waiting.shift()?.()
+    this.serve(this.waiting)
+    if (this.inBackground.length > 0) {
+      if (this.isOver() && ++this.passedOver > maxPassedOver) this.startedAt = undefined
+      if (!this.isOver()) this.passedOver = 0
+      this.serve(this.inBackground)
     }
-    if (this.waiting.length > 0) this.schedule()
+    if (this.waiting.length + this.inBackground.length > 0) this.schedule()
+  }
+
+  /** Work that waits again while this runs goes to the end of the queue, and gets its turn in a later round. */
+  private serve(queue: Array<() => void>): void {
+    for (let left = queue.length; left > 0 && queue.length > 0 && !this.isOver(); left--) queue.shift()?.()
   }
 }
 

@@ -250,7 +250,7 @@ export class History extends Context.Service<History, {
       const { samples } = yield* Sampler
       const store = yield* HistoryStore
       const clock = yield* Clock.Clock
-      const turns = yield* Turns.Turns
+      const turns = Turns.inBackground(yield* Turns.Turns)
       const series = new SeriesTable(maxSeries)
       let recorded: Figures.ClusterFigures | undefined
       let isReported = false

@@ -50,7 +50,7 @@ export class HistoryStore extends Context.Service<HistoryStore, {
       if (directory === "") return HistoryStore.of({ retention: 0, read: () => Effect.succeed(new Map()) })
       const { samples } = yield* Sampler
       const clock = yield* Clock.Clock
-      const turns = yield* Turns.Turns
+      const turns = Turns.inBackground(yield* Turns.Turns)
       const files = new HistoryFiles(directory)
       const turn = yield* Semaphore.make(1)
       const waiting = yield* Queue.dropping<Batch>(maxWaiting)

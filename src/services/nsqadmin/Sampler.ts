@@ -135,7 +135,7 @@ export class Sampler extends Context.Service<Sampler, {
         const cluster = yield* Cluster
         const sources = yield* ClusterSources
         const clock = yield* Clock.Clock
-        const turns = yield* Turns.Turns
+        const turns = Turns.inBackground(yield* Turns.Turns)
         const samples = yield* PubSub.sliding<Sample>({ capacity: 1, replay: 1 })
         const monotonic = Time.fromClock(clock).monotonicMillis
         const retention = millis(options.nodeRetention ?? "1 day")
@@ -232,7 +232,7 @@ export class Sampler extends Context.Service<Sampler, {
         const sampling = Effect.gen(function*() {
           while (true) {
             const started = monotonic()
-            yield* sample
+            yield* Effect.provideService(sample, Turns.Turns, turns)
             const took = monotonic() - started
             yield* Effect.sleep(Math.max(interval - took, took))
           }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
-import { finish, onEventLoop, type Turns } from "../../../src/services/core/Turns.ts"
+import { finish, inBackground, onEventLoop, type Turns, unlimited } from "../../../src/services/core/Turns.ts"
 
 const isAddressInfo = (address: string | AddressInfo | null): address is AddressInfo => typeof address === "object"
 
@@ -54,6 +54,27 @@ describe("turns on the event loop", () => {
       // Each direction takes one or two rounds of at most two workers each, and more if the system delivers late: far fewer than fifty.
       assert.isBelow(turnsTaken - before, 20 * 2 * 20)
       yield* Fiber.interruptAll(workers)
+    }))
+
+  it.live("work in the background has its turns after other work, but has some however much there is", () =>
+    Effect.gen(function*() {
+      const background = inBackground(onEventLoop)
+      const order: Array<string> = []
+      const work = (name: string, turns: Turns, count: number) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < count; i++) {
+            yield* turns.next
+            order.push(name)
+            while (!turns.isOver());
+          }
+        })
+      const behind = yield* Effect.forkChild(work("behind", background, 2), { startImmediately: true })
+      yield* work("first", onEventLoop, 30)
+      yield* Fiber.join(behind)
+      assert.deepStrictEqual(order.slice(0, 10), Array(10).fill("first"))
+      assert.strictEqual(order.filter((name) => name === "first").length, 30)
+      assert.isBelow(order.lastIndexOf("behind"), order.length - 1)
+      assert.strictEqual(inBackground(unlimited), unlimited)
     }))
 
   it.live("work that is interrupted between two steps runs its finally blocks", () =>
