@@ -6,7 +6,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
-import type { Browser, CDPSession, Page } from "playwright-core"
+import type { Browser, CDPSession, Locator, Page } from "playwright-core"
 import { withBrowser, withDaemons } from "./admin.ts"
 import { type Daemon, request, withAdmin, withDirectory, withLookupd } from "./daemon.ts"
 import * as Load from "./load.ts"
@@ -60,14 +60,18 @@ const awaitReady = async (admin: Daemon): Promise<void> => {
 interface Measured {
   readonly name: string
   readonly path: (node: string) => string
-  /** Waits for what an operator reads. */
-  readonly content: (page: Page) => Promise<unknown>
+  /** What an operator reads. */
+  readonly content: (page: Page) => Locator
   /** What an operator does there. */
   readonly use?: (page: Page) => Promise<void>
 }
 
-const row = (table: string) => (page: Page) =>
-  page.getByRole("table", { name: table }).locator("tbody th").first().waitFor()
+/** Waits until it is visible. Playwright itself looks less and less often, at last every 500 ms, which would count as the page's time. */
+const visible = async (content: Locator): Promise<void> => {
+  while (!await content.isVisible()) await sleep(10)
+}
+
+const row = (table: string) => (page: Page) => page.getByRole("table", { name: table }).locator("tbody th").first()
 
 const filter = (text: string) => async (page: Page): Promise<void> => {
   await page.getByLabel("Filter").pressSequentially(text, { delay: 60 })
@@ -93,7 +97,7 @@ const measured: ReadonlyArray<Measured> = [
   {
     name: "topics",
     path: () => "/",
-    content: (page) => page.getByRole("link", { name: /^topic_/ }).first().waitFor(),
+    content: (page) => page.getByRole("link", { name: /^topic_/ }).first(),
     use: async (page) => {
       await scroll(page)
       await filter("topic_19")(page)
@@ -106,9 +110,9 @@ const measured: ReadonlyArray<Measured> = [
   {
     name: "messages",
     path: () => "/messages/topic_7",
-    content: (page) => page.getByText(/ searched/).waitFor()
+    content: (page) => page.getByText(/ searched/)
   },
-  { name: "policies", path: () => "/policies", content: (page) => page.getByText("No nsqd has a policy.").waitFor() },
+  { name: "policies", path: () => "/policies", content: (page) => page.getByText("No nsqd has a policy.") },
   {
     name: "nodes",
     path: () => "/nodes",
@@ -121,7 +125,7 @@ const measured: ReadonlyArray<Measured> = [
   {
     name: "node",
     path: (node) => `/nodes/${node}`,
-    content: (page) => page.locator("summary", { hasText: /topic_/ }).first().waitFor(),
+    content: (page) => page.locator("summary", { hasText: /topic_/ }).first(),
     use: async (page) => {
       await filter("topic_19")(page)
       await page.locator("summary", { hasText: "topic_" }).first().click()
@@ -133,11 +137,11 @@ const measured: ReadonlyArray<Measured> = [
   {
     name: "client",
     path: (node) => `/nodes/${node}/clients/${clientAddress}`,
-    content: (page) => page.locator("main dl").first().waitFor()
+    content: (page) => page.locator("main dl").first()
   },
-  { name: "counter", path: () => "/counter", content: (page) => page.locator(".counter .digit").nth(3).waitFor() },
-  { name: "lookup", path: () => "/lookup", content: (page) => page.getByText("Every topic in nsqlookupd").waitFor() },
-  { name: "warnings", path: () => "/warnings", content: (page) => page.locator(".warnings li").first().waitFor() },
+  { name: "counter", path: () => "/counter", content: (page) => page.locator(".counter .digit").nth(3) },
+  { name: "lookup", path: () => "/lookup", content: (page) => page.getByText("Every topic in nsqlookupd") },
+  { name: "warnings", path: () => "/warnings", content: (page) => page.locator(".warnings li").first() },
   { name: "daemons", path: () => "/daemons", content: row("Daemons of the cluster") }
 ]
 
@@ -227,7 +231,7 @@ const measure = async (
     const traced = await traceTasks(session, base)
     const [since, started] = [Date.now(), performance.now()]
     await page.goto(`${base}${path(node)}`)
-    await content(page)
+    await visible(content(page))
     const shown = performance.now() - started
     if (use !== undefined) await use(page)
     await sleep(Math.max(0, seconds * 1000 - (performance.now() - started)))
