@@ -8,7 +8,8 @@ import type { StorageError } from "../disk/StorageError.ts"
 import type { Storage } from "../storage/Storage.ts"
 import { type BrokerError, brokerError, BrokerErrorReason } from "./BrokerError.ts"
 import type { Channel } from "./Channel.ts"
-import { queuesAtOnce, type Topic } from "./Topic.ts"
+import { queuesAtOnce } from "./OpenChannels.ts"
+import type { Topic } from "./Topic.ts"
 
 /** Opens topics and channels that are not open yet. */
 export interface Opening {

@@ -19,6 +19,7 @@ import { Deduplication } from "./Deduplication.ts"
 import * as LargeBatches from "./LargeBatches.ts"
 import { type MemoryContents, topicContents } from "./MemoryContents.ts"
 import type { MemoryTopicSettings } from "./MemoryTopicQueue.ts"
+import { OpenChannels } from "./OpenChannels.ts"
 import { type OpenQueue, openQueue, replaceQueue } from "./QueueReplacement.ts"
 import type { Surroundings } from "./Surroundings.ts"
 import { TopicLimits } from "./TopicLimits.ts"
@@ -27,14 +28,6 @@ import type { QueueOwner, TopicQueue } from "./TopicQueue.ts"
 /** The broker's settings for a topic and its channels. */
 export interface TopicSettings extends ChannelSettings, MemoryTopicSettings {
   readonly durabilityOf: (topic: string) => Durability
-}
-
-/** Topics, and channels per topic, that are restored or closed concurrently: enough to keep a disk busy. */
-export const queuesAtOnce = 8
-
-interface OpenChannel {
-  readonly channel: Channel
-  readonly scope: Scope.Closeable
 }
 
 /**
@@ -56,7 +49,7 @@ export class Topic {
   private opened: OpenQueue
   /** Completes when the queue is replaced, if that is being done. */
   private moving: Effect.Effect<void> | undefined
-  private readonly open = new Map<ChannelName, OpenChannel>()
+  private readonly open = new OpenChannels()
   private started = false
   private isPaused = false
   private isExiting = false
@@ -155,7 +148,7 @@ export class Topic {
     return this.isExiting
   }
   get channels(): ReadonlyArray<Channel> {
-    return Array.from(this.open.values(), ({ channel }) => channel)
+    return this.open.all
   }
   get hasChannels(): boolean {
     return this.open.size > 0
@@ -174,7 +167,7 @@ export class Topic {
     return places && topicContents(places)
   }
   channel(name: string): Channel | undefined {
-    return this.open.get(name as ChannelName)?.channel
+    return this.open.get(name)
   }
 
   // ---- publishing
@@ -269,14 +262,9 @@ export class Topic {
   openChannel(name: ChannelName): Effect.Effect<Channel, StorageError> {
     return Effect.gen({ self: this }, function*() {
       const existing = this.open.get(name)
-      if (existing !== undefined) return existing.channel
-      const scope = yield* Scope.make()
+      if (existing !== undefined) return existing
       const make = Channel.make(this.name, name, this.queue, this.settings, this.surroundings, this.bytesOf)
-      const channel = yield* make.pipe(
-        Scope.provide(scope),
-        Effect.onError(() => Scope.close(scope, Exit.void))
-      )
-      this.open.set(name, { channel, scope })
+      const channel = yield* this.open.add(name, make)
       this.policyChanged()
       this.queue.wake()
       return channel
@@ -286,12 +274,11 @@ export class Topic {
   /** Deletes a channel with its messages and disconnects its consumers. */
   deleteChannel(name: ChannelName): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
-      const opened = this.open.get(name)
-      if (opened === undefined) return Effect.void
-      this.open.delete(name)
+      const left = this.open.take(name)
+      if (left === undefined) return Effect.void
       this.policyChanged()
       if (this.open.size === 0) this.queue.hold()
-      return Effect.ensuring(opened.channel.delete, Scope.close(opened.scope, Exit.void))
+      return left
     })
   }
 
@@ -380,11 +367,9 @@ export class Topic {
   get delete(): Effect.Effect<void, StorageError> {
     return Effect.suspend(() => {
       this.isExiting = true
-      for (const { channel } of this.open.values()) channel.closeConsumers()
+      this.open.closeConsumers()
       return this.queue.deleteShared.pipe(
-        Effect.andThen(
-          Effect.forEach(Array.from(this.open.keys()), (name) => this.deleteChannel(name), { discard: true })
-        ),
+        Effect.andThen(Effect.forEach(this.channels, ({ name }) => this.deleteChannel(name), { discard: true })),
         Effect.andThen(this.queue.delete)
       )
     })
@@ -394,11 +379,8 @@ export class Topic {
     return Effect.gen({ self: this }, function*() {
       this.isExiting = true
       yield* this.queue.stop
-      for (const { channel } of this.open.values()) channel.closeConsumers()
-      yield* Effect.forEach(Array.from(this.open.values()), ({ scope }) => Scope.close(scope, Exit.void), {
-        concurrency: queuesAtOnce,
-        discard: true
-      })
+      this.open.closeConsumers()
+      yield* this.open.close
       yield* this.queue.flush
     })
   }
