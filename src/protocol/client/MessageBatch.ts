@@ -6,14 +6,13 @@
  *
  * Hot path: plain loops over bytes, no Effects, no objects per message.
  */
+import { hasHeadersAt, messageFrameHeaderSize } from "./FrameFields.ts"
 import type { GuidBlock } from "./Guid.ts"
 import {
   framesSize,
   framesWithoutHeaders,
-  hasHeadersAt,
   layOutPublished,
   layOutStored,
-  messageFrameHeaderSize,
   type PublishedBodies,
   recordHeaderSize,
   recordsOfFrames,
@@ -28,17 +27,19 @@ export {
   frameBodyStart,
   frameHeaders,
   frameIdOffset,
-  framesSize,
-  framesWithoutHeaders,
   frameTimestampOffset,
   hasHeadersAt,
+  messageFrameHeaderSize,
+  raiseAttempts,
+  setAttempts
+} from "./FrameFields.ts"
+export {
+  framesSize,
+  framesWithoutHeaders,
   headersPart,
   layOutPublished,
-  messageFrameHeaderSize,
   type PublishedBodies,
-  raiseAttempts,
   recordHeaderSize,
-  setAttempts,
   type StoredRecords
 } from "./MessageLayout.ts"
 

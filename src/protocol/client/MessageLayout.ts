@@ -1,23 +1,23 @@
 /**
  * The bytes of messages: as published bodies, as frames of the TCP protocol, and as records of a disk queue; and the conversions
- * between them. A message with headers has a frame of its own type, whose body follows the headers (docs/headers.md); records of
- * a disk queue have NSQ's format, which cannot hold headers.
+ * between them. Records of a disk queue have NSQ's format, which cannot hold headers.
  *
  * Hot path: plain loops over bytes, no objects per message.
  */
 import { frameHeaderSize, FrameType } from "./Frame.ts"
+import {
+  frameAttempts,
+  frameAttemptsOffset,
+  frameBodyStart,
+  frameIdOffset,
+  frameTimestampOffset,
+  messageFrameHeaderSize,
+  raiseAttempts
+} from "./FrameFields.ts"
 import { type GuidBlock, GuidWriter, writeGuid } from "./Guid.ts"
-import { valueStart } from "./HeaderLines.ts"
 import { noHeaders } from "./Headers.ts"
 import { messageHeaderSize } from "./Message.ts"
 
-/**
- * Size of the header before the body in a message frame, in bytes: size, type, timestamp, attempts, id.
- *
- * @since 0.1.0
- * @category operations
- */
-export const messageFrameHeaderSize = frameHeaderSize + messageHeaderSize
 /**
  * Size of the header before the body in a disk record, in bytes: size, timestamp, attempts, id.
  *
@@ -25,28 +25,6 @@ export const messageFrameHeaderSize = frameHeaderSize + messageHeaderSize
  * @category constants
  */
 export const recordHeaderSize = 4 + messageHeaderSize
-/**
- * The offset of the timestamp in a message frame.
- *
- * @since 0.1.0
- * @category constants
- */
-export const frameTimestampOffset = 8
-/**
- * The offset of the attempts in a message frame.
- *
- * @since 0.1.0
- * @category constants
- */
-export const frameAttemptsOffset = 16
-/**
- * The offset of the message id in a message frame.
- *
- * @since 0.1.0
- * @category constants
- */
-export const frameIdOffset = 18
-
 /** The size before each published body, in bytes. */
 const sizeBytes = 4
 /** Larger bodies, on average, are copied once. */
@@ -72,14 +50,14 @@ export interface PublishedBodies {
    *
    * @since 0.2.0
    */
-  readonly headers?: Buffer | ReadonlyArray<Buffer> | undefined
+  readonly headers?: Buffer | ReadonlyArray<Buffer>
   /**
    * Where the key begins in the headers, which are one block then: the value of `nsq-dedup-key`. The publish is stored once within the
    * topic's window (docs/headers.md#de-duplication). Default: the publish has no key.
    *
    * @since 0.2.0
    */
-  readonly dedupKeyStart?: number | undefined
+  readonly dedupKeyStart?: number
 }
 
 /**
@@ -93,47 +71,6 @@ export interface StoredRecords {
   readonly start: number
   readonly end: number
   readonly count: number
-}
-
-/**
- * Returns when the message of the frame at `position` was accepted, in ms since the Unix epoch. A double of its nanoseconds is exact to
- * 256 ns.
- *
- * @since 0.2.0
- * @category operations
- */
-export const frameMillis = (frames: Buffer, position: number): number => {
-  const at = position + frameTimestampOffset
-  return (frames.readUInt32BE(at) * 2 ** 32 + frames.readUInt32BE(at + 4)) / 1e6
-}
-
-/**
- * Returns the attempts of the frame at `position`.
- *
- * @since 0.1.0
- * @category operations
- */
-export const frameAttempts = (frames: Buffer, position: number): number =>
-  frames.readUInt16BE(position + frameAttemptsOffset)
-
-/**
- * Increments the attempts of the frame at `position`; wraps at 65536, as in NSQ.
- *
- * @since 0.1.0
- * @category operations
- */
-export const raiseAttempts = (frames: Buffer, position: number): void => {
-  frames.writeUInt16BE((frameAttempts(frames, position) + 1) & 0xffff, position + frameAttemptsOffset)
-}
-
-/**
- * Sets the attempts of the frame at `position`.
- *
- * @since 0.2.0
- * @category operations
- */
-export const setAttempts = (frames: Buffer, position: number, attempts: number): void => {
-  frames.writeUInt16BE(attempts & 0xffff, position + frameAttemptsOffset)
 }
 
 /**
@@ -249,52 +186,6 @@ const layOutWithHeaders = (
     to = at
   }
   return to
-}
-
-/**
- * Whether the frame at `position` has headers.
- *
- * @since 0.2.0
- * @category predicates
- */
-export const hasHeadersAt = (frames: Buffer, position: number): boolean =>
-  frames.readInt32BE(position + 4) === FrameType.messageWithHeaders
-
-/**
- * Returns the encoded headers of the frame at `position`, as a view; empty without headers.
- *
- * @since 0.2.0
- * @category operations
- */
-export const frameHeaders = (frames: Buffer, position: number): Buffer => {
-  if (!hasHeadersAt(frames, position)) return noHeaders
-  const at = position + messageFrameHeaderSize
-  return frames.subarray(at + sizeBytes, at + sizeBytes + frames.readInt32BE(at))
-}
-
-/**
- * Returns where the value of one header of the frame at `position` begins, whose name is in lower case; `undefined` without it. The value
- * goes to the end of its line.
- *
- * @since 0.2.0
- * @category operations
- */
-export const headerStartAt = (frames: Buffer, position: number, name: string): number | undefined => {
-  if (!hasHeadersAt(frames, position)) return undefined
-  const at = position + messageFrameHeaderSize
-  const start = at + sizeBytes
-  return valueStart(frames, name, start, start + frames.readInt32BE(at))
-}
-
-/**
- * Returns where the body of the frame at `position` begins.
- *
- * @since 0.2.0
- * @category operations
- */
-export const frameBodyStart = (frames: Buffer, position: number): number => {
-  const at = position + messageFrameHeaderSize
-  return hasHeadersAt(frames, position) ? at + sizeBytes + frames.readInt32BE(at) : at
 }
 
 /**

@@ -5,8 +5,8 @@
  * Nothing happens per message: the channel's worker looks once a second, called by `PolicySweeps`.
  */
 import { Effect } from "effect"
+import { frameMillis } from "../../../protocol/client/FrameFields.ts"
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
-import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
 import { finish, type Turns } from "../../core/Turns.ts"
 import type { ChannelPolicy, TopicPolicy } from "../policies/ResolvedPolicy.ts"
 import type { WaitingMessages } from "./Backlog.ts"

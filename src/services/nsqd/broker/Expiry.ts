@@ -3,9 +3,9 @@
  *
  * Hot path: a channel without a time-to-live pays one comparison per delivered run.
  */
+import { frameMillis, headerStartAt } from "../../../protocol/client/FrameFields.ts"
 import { valueAt } from "../../../protocol/client/HeaderLines.ts"
 import type { MessageBatch } from "../../../protocol/client/MessageBatch.ts"
-import { frameMillis, headerStartAt } from "../../../protocol/client/MessageLayout.ts"
 import type { Time } from "../../core/Time.ts"
 import type { ChannelPolicy } from "../policies/ResolvedPolicy.ts"
 import type { MemoryQueue, Span } from "./MemoryQueue.ts"

@@ -3,7 +3,7 @@
  * take them for as large as those that are published next.
  */
 import { Effect } from "effect"
-import { messageFrameHeaderSize } from "../../../protocol/client/MessageLayout.ts"
+import { messageFrameHeaderSize } from "../../../protocol/client/FrameFields.ts"
 import { logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import type { ScanHost } from "./LogScan.ts"

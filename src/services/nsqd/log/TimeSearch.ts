@@ -6,7 +6,7 @@
  * Messages have the order of publishing, and so do their times unless the wall clock was set back.
  */
 import { Effect } from "effect"
-import { frameMillis } from "../../../protocol/client/MessageLayout.ts"
+import { frameMillis } from "../../../protocol/client/FrameFields.ts"
 import { intactStarts, type LogHeader, logHeaderSize, readLogHeader } from "../../../protocol/storage/LogRecord.ts"
 import type { DiskError } from "../disk/Disk.ts"
 import { scan, type ScanHost } from "./LogScan.ts"
