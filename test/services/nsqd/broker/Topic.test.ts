@@ -8,6 +8,16 @@ import { brokerWith, channelOf, faultyBroker, join, numbers, quiet, send, topicO
 
 const { StorageFaults } = FaultyStorage
 
+/** Brokers that have the same storage, one after the other. */
+const restartable = Effect.fnUntraced(function*(memQueueSize: number) {
+  const storage = yield* Layer.build(FaultyStorage.layer)
+  const layer = Layer.fresh(TestBroker.layerNoStorage({ memQueueSize })).pipe(Layer.provide(quiet))
+  return {
+    faults: Context.get(storage, StorageFaults),
+    open: Layer.build(layer).pipe(Effect.provideContext(storage))
+  }
+})
+
 describe("fan-out", () => {
   for (const [where, memQueueSize] of [["memory", 1000], ["little memory", 7], ["disk", 0]] as const) {
     it.effect(`each of many channels gets every message, through ${where}`, () =>
@@ -187,10 +197,7 @@ describe("a disk", () => {
 
   it.effect("a stop loses nothing of what a channel could not write, whether or not consumers were about to get it", () =>
     Effect.gen(function*() {
-      const storage = yield* Layer.build(FaultyStorage.layer)
-      const faults = Context.get(storage, StorageFaults)
-      const layer = Layer.fresh(TestBroker.layerNoStorage({ memQueueSize: 2 })).pipe(Layer.provide(quiet))
-      const open = Layer.build(layer).pipe(Effect.provideContext(storage))
+      const { faults, open } = yield* restartable(2)
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(open, scope)
       yield* Effect.gen(function*() {
@@ -273,10 +280,7 @@ describe("a disk", () => {
 
   it.effect("a permanently failing disk does not delay the stop, and its messages are available at the next start", () =>
     Effect.gen(function*() {
-      const storage = yield* Layer.build(FaultyStorage.layer)
-      const faults = Context.get(storage, StorageFaults)
-      const layer = Layer.fresh(TestBroker.layerNoStorage({ memQueueSize: 0 })).pipe(Layer.provide(quiet))
-      const open = Layer.build(layer).pipe(Effect.provideContext(storage))
+      const { faults, open } = yield* restartable(0)
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(open, scope)
       yield* Effect.gen(function*() {
