@@ -66,9 +66,9 @@ export const view = Effect.fnUntraced(function*(
   ]).pipe(Effect.ignore)
 })
 
-/** Prints a sample: the figures of topics and channels, or JSON on one line. */
 const { columns } = figures
 
+/** Prints a sample: the figures of topics and channels, or JSON on one line. */
 const print = Effect.fnUntraced(function*(sample: Sample.Sample, before: Sample.Sample | undefined) {
   const { json } = yield* root
   const time = new Date(yield* Clock.currentTimeMillis).toISOString()

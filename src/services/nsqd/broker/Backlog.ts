@@ -111,9 +111,9 @@ export interface WaitingMessages {
   readonly hasReturned?: boolean
   /** Whether messages of the topic's log may have headers. */
   readonly hasHeaders?: boolean
-  /** Finishes a message of the topic's log that waits or is deferred; false if there is none. Deferred ones are looked at in turns. */
+  /** Finishes a message of the topic's log that waits or is deferred; false without it. Searches the deferred messages in turns. */
   readonly drop?: (sequence: number, turns: Turns) => Effect.Effect<boolean, StorageError>
-  /** Lets a deferred message of the topic's log wait; false if there is none. Deferred ones are looked at in turns. */
+  /** Lets a deferred message of the topic's log wait; false without it. Searches the deferred messages in turns. */
   readonly release?: (sequence: number, turns: Turns) => Effect.Effect<boolean>
   /** Where the messages are, unless the topic has a log. */
   readonly places?: MemoryPlaces
